@@ -1,0 +1,8 @@
+import type { ViteUserConfig } from 'vitest/config'
+
+/** The slow suites (20,000 texts and the like): `npm run test:slow`. */
+const config: ViteUserConfig = {
+  test: { include: ['test/**/*.slow.test.ts'], testTimeout: 3_600_000, passWithNoTests: true },
+}
+
+export default config
