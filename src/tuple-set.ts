@@ -1,0 +1,63 @@
+/**
+ * A set of fixed-length tuples of 32-bit words, by exact value. Identity of a counted pair is the tuple itself, never its hash:
+ * two pairs that merely collide must both count, and one that repeats must not. Open addressing over one Uint32Array.
+ */
+
+/** A growing set of tuples of `width` words, in the order of first insertion. */
+export interface TupleSet {
+  readonly size: number
+  /** Index of the tuple, in the order of first insertion; adds it if it is new (then `size` grows by one). */
+  indexOf(tuple: ArrayLike<number>): number
+  /** All tuples, `size * width` words, in the order of insertion. */
+  toWords(): Uint32Array
+}
+
+const EMPTY = 0xffffffff
+const FIRST_SLOTS = 1024
+
+/** Makes an empty set. Memory: 4 * width bytes a tuple and 4 bytes a slot, at most half of the slots filled. */
+export function createTupleSet(width: number): TupleSet {
+  let slots = new Uint32Array(FIRST_SLOTS).fill(EMPTY)
+  let words = new Uint32Array((FIRST_SLOTS / 2) * width)
+  let size = 0
+
+  // Position of the tuple, or of the free slot where it belongs (linear probing).
+  function find(source: ArrayLike<number>, start: number): number {
+    let hash = 0x811c9dc5
+    for (let j = 0; j < width; j++) hash = Math.imul(hash ^ source[start + j]!, 0x9e3779b1) ^ (hash >>> 15)
+    let slot = (hash ^ (hash >>> 13)) & (slots.length - 1)
+    for (;;) {
+      const index = slots[slot]!
+      if (index === EMPTY) return slot
+      let same = true
+      for (let j = 0; same && j < width; j++) same = words[index * width + j] === source[start + j]! >>> 0
+      if (same) return slot
+      slot = (slot + 1) & (slots.length - 1)
+    }
+  }
+
+  function grow(): void {
+    slots = new Uint32Array(2 * slots.length).fill(EMPTY)
+    const wider = new Uint32Array((slots.length / 2) * width)
+    wider.set(words.subarray(0, size * width))
+    words = wider
+    for (let index = 0; index < size; index++) slots[find(words, index * width)] = index
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    indexOf(tuple) {
+      const slot = find(tuple, 0)
+      const known = slots[slot]!
+      if (known !== EMPTY) return known
+      slots[slot] = size
+      for (let j = 0; j < width; j++) words[size * width + j] = tuple[j]!
+      size++
+      if (2 * size >= slots.length) grow()
+      return size - 1
+    },
+    toWords: () => words.slice(0, size * width),
+  }
+}
