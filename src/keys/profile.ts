@@ -1,0 +1,328 @@
+/**
+ * The profile: the public description of a mark (JSON, safe to publish). It says which scheme, how strong, for which
+ * tokenizer, under which layers of keys, and commits to the keys without showing them. Its digest names it everywhere.
+ */
+import {
+  assertArray,
+  assertInteger,
+  assertNumber,
+  assertOneOf,
+  assertOptions,
+  assertRecord,
+  assertString,
+} from '../assert.ts'
+import { type Digest, digestJson } from '../digest.ts'
+import {
+  commitmentOf,
+  deriveCommitmentSalt,
+  deriveLayerKey,
+  deriveMarkKeyBytes,
+  deriveRouteKey,
+  keyIdOf,
+  type MarkFormat,
+  markInfo,
+  type SchemeId,
+} from './derive.ts'
+import { type MasterKey, masterKeyBytes } from './master.ts'
+
+/** Whose key a layer is. */
+export const ROLES = ['provider', 'epoch', 'cohort', 'canary'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Shares of all roles sum to this. */
+export const SHARE_TOTAL = 65536
+
+/** One layer of a mark, in public. */
+export interface Layer {
+  readonly role: Role
+  /** Lower-case name, 1..64 characters of `a-z 0-9 . _ -`. */
+  readonly label: string
+  /** Part of all contexts that belong to this role, of 65536. Labels of one role stand in for each other and share it. */
+  readonly share: number
+  /** Accounts that share the layer's key stream; 1 where lanes are not used. */
+  readonly lanes: number
+  readonly keyId: string
+  readonly commitment: string
+}
+
+/** Public description of a mark; `format` versions it. */
+export interface Profile {
+  readonly format: 'dyetrace/profile-1'
+  readonly scheme: SchemeId
+  readonly contextWidth: number
+  readonly bits: 1 | 8 | 32
+  /** green-list: k, where gamma = k / 2^bits. */
+  readonly param: number
+  /** Strength in nats added to the logit of a green token, before the host's temperature. */
+  readonly delta: number
+  readonly tokenizer: Digest
+  readonly vocabularySize: number
+  readonly layers: readonly Layer[]
+  /** ISO 8601 time or date, given by the caller. */
+  readonly created: string
+}
+
+/** A layer as asked for; the share may be left out where there is only one role. */
+export interface LayerOptions {
+  readonly role: Role
+  readonly label: string
+  /** @defaultValue 65536, valid only for a single role */
+  readonly share?: number
+  /** @defaultValue 1: no lanes */
+  readonly lanes?: number
+}
+
+/** What {@link createProfile} needs to know. */
+export interface ProfileOptions {
+  readonly scheme: 'green-list'
+  /** Previous tokens that choose the green list, 0..4. 1 is inherited best by a student; 2 and more are harder to reverse. */
+  readonly contextWidth: number
+  /** Fraction of the vocabulary that is green: 1/2, or k/256 with k in 1..255. */
+  readonly gamma: number
+  /** Strength in nats, above 0 and at most 20. */
+  readonly delta: number
+  /** From `tokenizerDigest`. */
+  readonly tokenizer: Digest
+  /** Number of token ids: largest id + 1. */
+  readonly vocabularySize: number
+  readonly layers: readonly LayerOptions[]
+  /** ISO 8601 time or date. Time is an argument: dyetrace reads no clock. */
+  readonly created: string
+}
+
+const PROFILE_KEYS = [
+  'format',
+  'scheme',
+  'contextWidth',
+  'bits',
+  'param',
+  'delta',
+  'tokenizer',
+  'vocabularySize',
+  'layers',
+  'created',
+] as const
+const LAYER_KEYS = ['role', 'label', 'share', 'lanes', 'keyId', 'commitment'] as const
+const MAX_DELTA = 20
+const MAX_VOCABULARY = 2 ** 32
+// Width 4 packs four ids into three words of 32 bits (docs/wire-format.md, "context").
+const MAX_VOCABULARY_WIDTH_4 = 2 ** 24
+
+/**
+ * Makes a profile from a master key. The same inputs give the same profile, so nothing but the master key needs keeping.
+ * @returns a frozen record, safe to publish; write it down before serving.
+ * @throws TypeError or RangeError that names the option, what was expected and what came.
+ * @example
+ * import { createProfile, generateMasterKey, tokenizerDigest } from 'dyetrace'
+ * const profile = createProfile(generateMasterKey(), {
+ *   scheme: 'green-list', contextWidth: 1, gamma: 0.25, delta: 2,
+ *   tokenizer: tokenizerDigest(['a', 'b', 'c']), vocabularySize: 3,
+ *   layers: [{ role: 'provider', label: 'acme' }], created: '2026-11-24',
+ * })
+ * profile.param // 64, since gamma = 64 / 256
+ */
+export function createProfile(master: MasterKey, options: ProfileOptions): Profile {
+  const masterBytes = masterKeyBytes(master)
+  assertOptions(options, {
+    name: 'options',
+    keys: ['scheme', 'contextWidth', 'gamma', 'delta', 'tokenizer', 'vocabularySize', 'layers', 'created'],
+  })
+  const { bits, param } = greenListParam(options.gamma)
+  assertArray(options.layers, { name: 'options.layers', expected: 'an array of layers' })
+  const draft = {
+    format: 'dyetrace/profile-1' as const,
+    scheme: options.scheme,
+    contextWidth: options.contextWidth,
+    bits,
+    param,
+    delta: options.delta,
+    tokenizer: options.tokenizer,
+    vocabularySize: options.vocabularySize,
+    created: options.created,
+    layers: options.layers.map((layer, i) => {
+      assertRecord(layer, { name: `options.layers[${i}]`, keys: ['role', 'label', 'share', 'lanes'] })
+      return {
+        role: layer.role,
+        label: layer.label,
+        share: layer.share ?? SHARE_TOTAL,
+        lanes: layer.lanes ?? 1,
+      }
+    }),
+  }
+  assertProfileFields(draft)
+  const routed = isRouted(draft)
+  const layers = draft.layers.map((layer) => {
+    const format = markFormat(draft, layer)
+    const layerKey = deriveLayerKey(masterBytes, layer.label)
+    const markKey = deriveMarkKeyBytes(layerKey, format)
+    const commitment = commitmentOf({
+      markKey,
+      routeKey: routed ? deriveRouteKey(masterBytes, format) : undefined,
+      salt: deriveCommitmentSalt(layerKey, format),
+      info: markInfo(format),
+    })
+    return { ...layer, keyId: keyIdOf(markKey), commitment }
+  })
+  return freezeProfile({ ...draft, layers })
+}
+
+/**
+ * Checks a profile that came as JSON text or as a parsed object.
+ * @throws SyntaxError for text that is not JSON; TypeError or RangeError for a field that is missing, unknown or out of range.
+ */
+export function parseProfile(input: unknown): Profile {
+  const value: unknown = typeof input === 'string' ? JSON.parse(input) : input
+  assertRecord(value, { name: 'profile', keys: PROFILE_KEYS })
+  assertOneOf(value['format'], { name: 'profile.format', values: ['dyetrace/profile-1'] })
+  assertArray(value['layers'], { name: 'profile.layers', expected: 'an array of layers' })
+  for (const [i, layer] of (value['layers'] as unknown[]).entries()) {
+    assertRecord(layer, { name: `profile.layers[${i}]`, keys: LAYER_KEYS })
+    assertString(layer['keyId'], {
+      name: `profile.layers[${i}].keyId`,
+      expected: '16 hex digits',
+      pattern: /^[0-9a-f]{16}$/,
+    })
+    assertString(layer['commitment'], {
+      name: `profile.layers[${i}].commitment`,
+      expected: '64 hex digits',
+      pattern: /^[0-9a-f]{64}$/,
+    })
+  }
+  const profile = value as unknown as Profile
+  assertProfileFields(profile)
+  return freezeProfile(profile)
+}
+
+/** The profile's name everywhere else: SHA-256 of its canonical JSON (RFC 8785). */
+export function profileDigest(profile: Profile): Digest {
+  return digestJson(profile)
+}
+
+/** Fraction of tokens that are green: param / 2^bits. */
+export function gammaOf({ bits, param }: Pick<Profile, 'bits' | 'param'>): number {
+  return param / 2 ** bits
+}
+
+/** What the mark key's name says, for one layer of a profile. */
+export function markFormat(
+  profile: Pick<Profile, 'scheme' | 'contextWidth' | 'bits' | 'param' | 'tokenizer'>,
+  { lanes }: Pick<Layer, 'lanes'>,
+): MarkFormat {
+  const { scheme, contextWidth, bits, param, tokenizer } = profile
+  return { scheme, contextWidth, bits, lanes, param, tokenizer }
+}
+
+/** True if contexts are divided among roles, so that a route key is needed. */
+export function isRouted({ layers }: { readonly layers: readonly Pick<Layer, 'role'>[] }): boolean {
+  return layers.some(({ role }) => role !== layers[0]?.role)
+}
+
+/** The part `from <= route value < to` of 0..65535 that belongs to each role, in profile order. */
+export function roleRanges(
+  layers: readonly Pick<Layer, 'role' | 'share'>[],
+): Map<Role, { from: number; to: number }> {
+  const ranges = new Map<Role, { from: number; to: number }>()
+  let from = 0
+  for (const { role, share } of layers) {
+    if (ranges.has(role)) continue
+    ranges.set(role, { from, to: from + share })
+    from += share
+  }
+  return ranges
+}
+
+function greenListParam(gamma: unknown): { bits: 1 | 8; param: number } {
+  const expected = '1/2 or k/256 with k in 1..255'
+  assertNumber(gamma, {
+    name: 'options.gamma',
+    expected,
+    holds: (g) => Number.isInteger(g * 256) && g > 0 && g < 1,
+  })
+  return gamma === 0.5 ? { bits: 1, param: 1 } : { bits: 8, param: gamma * 256 }
+}
+
+type ProfileDraft = Omit<Profile, 'format' | 'layers'> & {
+  readonly layers: readonly Omit<Layer, 'keyId' | 'commitment'>[]
+}
+
+function assertProfileFields(draft: ProfileDraft): void {
+  assertOneOf(draft.scheme, { name: 'scheme', values: ['green-list'] })
+  assertInteger(draft.contextWidth, { name: 'contextWidth', min: 0, max: 4 })
+  if (draft.bits !== 1 && draft.bits !== 8)
+    throw new RangeError(`"bits" expected 1 or 8 for a green-list, got ${String(draft.bits)}`)
+  assertInteger(draft.param, { name: 'param', min: 1, max: 2 ** draft.bits - 1 })
+  if (draft.bits === 8 && draft.param === 128)
+    throw new RangeError('"param" expected gamma 1/2 to be written as bits 1, param 1, got bits 8, param 128')
+  assertNumber(draft.delta, {
+    name: 'delta',
+    expected: `a number of nats above 0 and at most ${MAX_DELTA}`,
+    holds: (delta) => delta > 0 && delta <= MAX_DELTA,
+  })
+  assertString(draft.tokenizer, {
+    name: 'tokenizer',
+    expected: 'a digest "sha256:" + 64 hex digits, from tokenizerDigest',
+    pattern: /^sha256:[0-9a-f]{64}$/,
+  })
+  assertInteger(draft.vocabularySize, {
+    name: 'vocabularySize',
+    min: 2,
+    max: draft.contextWidth === 4 ? MAX_VOCABULARY_WIDTH_4 : MAX_VOCABULARY,
+  })
+  assertString(draft.created, {
+    name: 'created',
+    expected: 'an ISO 8601 date or time',
+    pattern: /^\d{4}-\d{2}-\d{2}([T ].*)?$/,
+  })
+  assertLayers(draft)
+}
+
+function assertLayers({ bits, layers }: Pick<ProfileDraft, 'bits' | 'layers'>): void {
+  if (layers.length === 0) throw new RangeError('"layers" expected at least one layer, got none')
+  const shares = new Map<Role, number>()
+  const labels = new Set<string>()
+  for (const [i, layer] of layers.entries()) {
+    const name = `layers[${i}]`
+    assertOneOf(layer.role, { name: `${name}.role`, values: ROLES })
+    assertString(layer.label, {
+      name: `${name}.label`,
+      expected: '1..64 characters of a-z 0-9 . _ -, the first a letter or digit',
+      pattern: /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    })
+    // The layer key depends on the label alone, so a label used twice would be one key under two names.
+    if (labels.has(layer.label))
+      throw new RangeError(`"${name}.label" expected a label of its own, got "${layer.label}" twice`)
+    labels.add(layer.label)
+    assertInteger(layer.share, { name: `${name}.share`, min: 1, max: SHARE_TOTAL })
+    assertInteger(layer.lanes, { name: `${name}.lanes`, min: 1, max: 512 / bits })
+    if (512 % (bits * layer.lanes) !== 0)
+      throw new RangeError(`"${name}.lanes" expected a divisor of ${512 / bits}, got ${layer.lanes}`)
+    const share = shares.get(layer.role)
+    if (share !== undefined && share !== layer.share)
+      throw new RangeError(
+        `"${name}.share" expected ${share} as for the other labels of role ${layer.role}, got ${layer.share}`,
+      )
+    shares.set(layer.role, layer.share)
+  }
+  const total = [...shares.values()].reduce((sum, share) => sum + share, 0)
+  if (total !== SHARE_TOTAL)
+    throw new RangeError(`"layers" expected shares of all roles to sum to ${SHARE_TOTAL}, got ${total}`)
+}
+
+function freezeProfile(profile: Profile): Profile {
+  const layers = profile.layers.map(({ role, label, share, lanes, keyId, commitment }) =>
+    Object.freeze({ role, label, share, lanes, keyId, commitment }),
+  )
+  const { format, scheme, contextWidth, bits, param, delta, tokenizer, vocabularySize, created } = profile
+  return Object.freeze({
+    format,
+    scheme,
+    contextWidth,
+    bits,
+    param,
+    delta,
+    tokenizer,
+    vocabularySize,
+    layers: Object.freeze(layers),
+    created,
+  })
+}

@@ -1,0 +1,40 @@
+/**
+ * Secrets that cannot be printed by accident. The public side of a key is a plain frozen record (ids, labels); its bytes live
+ * in a WeakMap of this module, so `console.log`, `JSON.stringify`, `structuredClone`, spreading and error messages show
+ * nothing. Only code that calls `secretOf` sees bytes, and that is easy to search for.
+ */
+import { describe } from '../assert.ts'
+
+/** The bytes behind a key record. */
+export interface Secret {
+  readonly bytes: Uint8Array
+  /** Route key of the same owner, absent where one layer needs no routing. */
+  readonly route?: Uint8Array | undefined
+}
+
+const secrets = new WeakMap<object, Secret>()
+
+/** Freezes a public record and ties bytes to it. The bytes are copied: the caller may wipe its own. */
+export function sealSecret<T extends { readonly kind: string }>(
+  record: T,
+  { bytes, route }: Secret,
+): Readonly<T> {
+  secrets.set(record, { bytes: bytes.slice(), route: route?.slice() })
+  return Object.freeze(record)
+}
+
+/**
+ * The bytes behind a key record made by this package.
+ * @throws TypeError for anything else: a copy of the record, parsed JSON, a key of another kind.
+ */
+export function secretOf(
+  record: unknown,
+  { kind, name, from }: { kind: string; name: string; from: string },
+): Secret {
+  const secret = typeof record === 'object' && record !== null ? secrets.get(record) : undefined
+  if (secret && (record as { kind: string }).kind === kind) return secret
+  const got = secret ? `a ${(record as { kind: string }).kind}` : describe(record)
+  throw new TypeError(
+    `"${name}" expected a ${kind} from ${from}, got ${got}; a copy of a key record does not carry the key`,
+  )
+}
