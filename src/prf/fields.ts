@@ -1,0 +1,82 @@
+/**
+ * The PRF of wire format `dyetrace/1`: (key, context, token, lane) -> field number, by ChaCha8 with the context as nonce and
+ * the token's block as counter (docs/wire-format.md, "field"). Marking a row and scoring one token go through the same
+ * function; there is no second path that could disagree. Scores never look at text, logits or tokenizer.
+ */
+import type { Context } from '../context.ts'
+import { type MarkKey, markKeyWords, routeKeyWords } from '../keys/mark-key.ts'
+import { chacha8Block } from './chacha8.ts'
+
+/** How field numbers are cut from a block; 512 must be a multiple of bits * lanes. */
+export interface FieldFormat {
+  readonly contextWidth: number
+  readonly bits: 1 | 8 | 32
+  readonly lanes: number
+}
+
+/** Field number of (key, context, token, lane): an integer of `bits` bits. */
+export type FieldFunction = (key: MarkKey, context: Context, token: number, lane: number) => number
+
+const BLOCK_BITS = 512
+
+/**
+ * Makes the field function of a format. It remembers the last block, so going through tokens in order (a whole row while
+ * marking, sorted pairs while scoring) computes each block once; results do not depend on the order.
+ */
+export function createFieldFunction({ contextWidth, bits, lanes }: FieldFormat): FieldFunction {
+  const tokensPerBlock = BLOCK_BITS / (bits * lanes)
+  const mask = bits === 32 ? 0xffffffff : 2 ** bits - 1
+  const block = new Uint32Array(16)
+  const nonce = new Uint32Array(3)
+  const next = new Uint32Array(3)
+  let lastKey: MarkKey | undefined
+  let lastCounter = -1
+  return (key, context, token, lane) => {
+    const counter = Math.floor(token / tokensPerBlock)
+    writeNonce(next, context, contextWidth)
+    if (
+      key !== lastKey ||
+      counter !== lastCounter ||
+      next[0] !== nonce[0] ||
+      next[1] !== nonce[1] ||
+      next[2] !== nonce[2]
+    ) {
+      nonce.set(next)
+      chacha8Block(block, { key: markKeyWords(key), counter, nonce })
+      lastKey = key
+      lastCounter = counter
+    }
+    const offset = ((token % tokensPerBlock) * lanes + lane) * bits
+    return ((block[offset >>> 5]! >>> (offset & 31)) & mask) >>> 0
+  }
+}
+
+/**
+ * True if a context belongs to the layer of `key`: the low 16 bits of block 0 under the route key fall into the layer's range.
+ * Every context belongs to exactly one role, so layers do not dilute each other and each has its own exact null.
+ */
+export function inLayer(key: MarkKey, context: Context): boolean {
+  const route = routeKeyWords(key)
+  if (!route) return true
+  const value = routeValue(route, context)
+  return value >= key.range.from && value < key.range.to
+}
+
+/** Route value of a context, 0..65535. */
+export function routeValue(route: Uint32Array, context: Context): number {
+  const nonce = new Uint32Array(3)
+  writeNonce(nonce, context, context.length)
+  const block = new Uint32Array(16)
+  chacha8Block(block, { key: route, counter: 0, nonce })
+  return block[0]! & 0xffff
+}
+
+/** Widths 0..3: one id a word. Width 4: 24-bit ids, the newest one split over the high bytes of the other three. */
+export function writeNonce(nonce: Uint32Array, context: Context, contextWidth: number): void {
+  if (contextWidth === 4) {
+    const newest = context[3]!
+    for (let j = 0; j < 3; j++) nonce[j] = context[j]! | (((newest >>> (8 * j)) & 0xff) << 24)
+    return
+  }
+  for (let j = 0; j < 3; j++) nonce[j] = j < contextWidth ? context[j]! : 0
+}

@@ -1,0 +1,40 @@
+/**
+ * What a scheme is: a rule that turns field numbers into a mark on logits, the rule that scores a token by the same numbers,
+ * and the law of that score when the text does not depend on the key. All three live in one file a scheme, because they must
+ * agree. A scheme never sees a tokenizer, a model or a text.
+ */
+import type { Context } from '../context.ts'
+import type { MarkKey } from '../keys/mark-key.ts'
+import type { LogitsRow } from '../logits.ts'
+import type { FieldFunction } from '../prf/fields.ts'
+import type { NullLaw } from '../stats/law.ts'
+import type { TokenIds } from '../tokens.ts'
+
+/** The place of a position to be marked. */
+export interface MarkSite {
+  readonly key: MarkKey
+  readonly context: Context
+  /** Which account of the key stream; 0 where lanes are not used. */
+  readonly lane: number
+}
+
+/** A watermarking scheme with its parameters filled in. Stateless towards its caller: same arguments, same numbers. */
+export interface Scheme {
+  readonly id: string
+  /** Previous ids that choose the field numbers. */
+  readonly contextWidth: number
+  /** What the host does with the marked row: sample from it, or take its largest entry. */
+  readonly draw: 'sample' | 'argmax'
+  /** Law of one score when the text does not depend on the key. */
+  readonly nullLaw: NullLaw
+  /** What may be scored once: a distinct (context, token) pair, or the first token after a distinct context. */
+  readonly countOnce: 'pair' | 'context'
+  /** Context of position i, or undefined where it is incomplete (never marked, never scored). */
+  contextAt(ids: TokenIds, i: number): Context | undefined
+  /** The one function of (key, context, token, lane) that both mark and score use. */
+  readonly field: FieldFunction
+  /** Marks a row in place; ids from `vocabularySize` on (padding columns) stay as they are. */
+  mark(logits: LogitsRow, site: MarkSite): void
+  /** Score of a token from its field number. */
+  score(field: number): number
+}
