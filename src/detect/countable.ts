@@ -1,0 +1,141 @@
+/**
+ * Which positions of a text may be counted, and each once. A pair (context, token) that occurs again carries the same field
+ * number again: counting it twice would make chance look like evidence, which is the commonest way to accuse an innocent
+ * (docs/statistics.md, section 2). `countable` is the only way to make positions that `detect` takes.
+ */
+import { assertArray, assertInteger, assertOptions, assertRecord } from '../assert.ts'
+import { type Profile, parseProfile } from '../keys/profile.ts'
+import { schemeOf } from '../schemes/from-profile.ts'
+import { assertTokenIds, type TokenIds } from '../tokens.ts'
+import { createTupleSet } from '../tuple-set.ts'
+
+/** One document: a prompt (never scored) followed by what was generated. */
+export interface TokenDocument {
+  readonly ids: TokenIds
+  /** @defaultValue 0: the whole document is generated text */
+  readonly promptLength?: number
+}
+
+/** How to read documents. */
+export interface CountableOptions {
+  /** End-of-text id: what follows its first occurrence after the prompt is not counted. @defaultValue none */
+  readonly endOfText?: number
+  /** Padding id: a context that holds it is not counted, as it was not marked. @defaultValue none */
+  readonly padding?: number
+}
+
+/** Why positions were left out. */
+export interface Skipped {
+  readonly prompt: number
+  /** Fewer ids before it than the context is wide, or padding among them. */
+  readonly incompleteContext: number
+  readonly afterEnd: number
+  /** The pair was counted before, in this document or an earlier one. */
+  readonly repeated: number
+}
+
+declare const deduplicated: unique symbol
+
+/** Distinct (context, token) pairs, made by {@link countable} only. Frozen. */
+export interface Countable {
+  readonly [deduplicated]: true
+  readonly profile: Profile
+  /** Positions looked at, counted or not. */
+  readonly seen: number
+  /** Number of distinct pairs. */
+  readonly count: number
+  readonly skipped: Skipped
+  /** The pairs, `contextWidth + 1` words each: context oldest first, then token; in the order of first occurrence. */
+  readonly pairs: Uint32Array
+}
+
+const minted = new WeakSet<object>()
+
+/**
+ * Collects what may be counted from documents that are judged together: repeats within and across them count once.
+ * @param documents ids with their prompt lengths; one text is a list of one.
+ * @throws TypeError or RangeError if an id is not one of the profile's vocabulary or a prompt is longer than its document.
+ * @example
+ * import { countable, createProfile, generateMasterKey, tokenizerDigest } from 'dyetrace'
+ * const profile = createProfile(generateMasterKey(), {
+ *   scheme: 'green-list', contextWidth: 1, gamma: 0.25, delta: 2,
+ *   tokenizer: tokenizerDigest(['a', 'b', 'c']), vocabularySize: 3,
+ *   layers: [{ role: 'provider', label: 'acme' }], created: '2026-11-24',
+ * })
+ * countable([{ ids: [0, 1, 0, 1, 2] }], profile).count // 3: (0,1) (1,0) (1,2)
+ */
+export function countable(
+  documents: readonly TokenDocument[],
+  profile: Profile,
+  options: CountableOptions = {},
+): Countable {
+  assertArray(documents, { name: 'documents', expected: 'an array of { ids, promptLength }' })
+  assertOptions(options, { name: 'options', keys: ['endOfText', 'padding'] })
+  const checked = parseProfile(profile)
+  const { contextWidth, vocabularySize } = checked
+  for (const name of ['endOfText', 'padding'] as const) {
+    if (options[name] !== undefined)
+      assertInteger(options[name], { name: `options.${name}`, max: vocabularySize - 1 })
+  }
+  const scheme = schemeOf(checked, { lanes: 1 })
+  const set = createTupleSet(contextWidth + 1)
+  const tuple = new Uint32Array(contextWidth + 1)
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
+  let seen = 0
+  for (const [d, document] of documents.entries()) {
+    const { ids, promptLength } = assertDocument(document, { name: `documents[${d}]`, vocabularySize })
+    seen += ids.length
+    skipped.prompt += promptLength
+    for (let i = promptLength; i < ids.length; i++) {
+      const context = scheme.contextAt(ids, i)
+      if (
+        context === undefined ||
+        (options.padding !== undefined && Array.prototype.includes.call(context, options.padding))
+      ) {
+        skipped.incompleteContext++
+      } else {
+        for (let j = 0; j < contextWidth; j++) tuple[j] = context[j]!
+        tuple[contextWidth] = ids[i]!
+        const known = set.size
+        set.indexOf(tuple)
+        if (set.size === known) skipped.repeated++
+      }
+      if (ids[i] === options.endOfText) {
+        skipped.afterEnd += ids.length - i - 1
+        break
+      }
+    }
+  }
+  const record = {
+    profile: checked,
+    seen,
+    count: set.size,
+    skipped: Object.freeze(skipped),
+    pairs: set.toWords(),
+  }
+  minted.add(record)
+  return Object.freeze(record) as unknown as Countable
+}
+
+/** Refuses positions that `countable` did not make, also where no compiler checks. */
+export function assertCountable(
+  positions: unknown,
+  { name }: { name: string },
+): asserts positions is Countable {
+  if (typeof positions !== 'object' || positions === null || !minted.has(positions))
+    throw new TypeError(
+      `"${name}" expected positions made by countable(), got something else; only it removes repeats`,
+    )
+}
+
+function assertDocument(
+  document: unknown,
+  { name, vocabularySize }: { name: string; vocabularySize: number },
+): Required<TokenDocument> {
+  assertRecord(document, { name, keys: ['ids', 'promptLength'] })
+  const ids = document['ids']
+  assertTokenIds(ids, { name: `${name}.ids`, vocabularySize })
+  const promptLength = document['promptLength'] ?? 0
+  assertInteger(promptLength, { name: `${name}.promptLength`, max: ids.length })
+  return { ids, promptLength }
+}

@@ -1,0 +1,50 @@
+/**
+ * Was this text sampled under this key? Countable positions and a mark key in, a verdict out.
+ */
+import { assertInteger, assertOptions } from '../assert.ts'
+import { assertKeyFits } from '../keys/key-fits.ts'
+import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
+import { schemeOf } from '../schemes/from-profile.ts'
+import { assertCountable, type Countable } from './countable.ts'
+import { gatherEvidence } from './evidence.ts'
+import { type DecisionRule, resolveRule, type Verdict, verdictOf } from './verdict.ts'
+
+/** Options of {@link detect}. */
+export interface DetectOptions extends DecisionRule {
+  /** The account's lane in the layer's key stream. @defaultValue 0 */
+  readonly lane?: number
+}
+
+/**
+ * Tests text against one key. The p-value is the exact tail: the chance that a key drawn at random scores at least this
+ * high on this very text, however the text came about, as long as it does not depend on the key.
+ * @param positions from `countable`; one text or many judged together.
+ * @param key a mark key of the same format as the profile (any owner's).
+ * @throws TypeError or RangeError for positions not made by `countable`, a key of another format, or options out of range.
+ * @example
+ * import { countable, createProfile, deriveMarkKeys, detect, generateMasterKey, tokenizerDigest } from 'dyetrace'
+ * const master = generateMasterKey()
+ * const profile = createProfile(master, {
+ *   scheme: 'green-list', contextWidth: 1, gamma: 0.25, delta: 2,
+ *   tokenizer: tokenizerDigest(['a', 'b', 'c']), vocabularySize: 3,
+ *   layers: [{ role: 'provider', label: 'acme' }], created: '2026-11-24',
+ * })
+ * const [key] = deriveMarkKeys(master, profile)
+ * if (key) detect(countable([{ ids: [0, 1, 2] }], profile), key).decision // 'insufficient'
+ */
+export function detect(positions: Countable, key: MarkKey, options: DetectOptions = {}): Verdict {
+  assertCountable(positions, { name: 'positions' })
+  assertMarkKeys([key], { name: 'key' })
+  assertOptions(options, { name: 'options', keys: ['alpha', 'minimumCounted', 'lane'] })
+  const rule = resolveRule(options)
+  const lane = options.lane ?? 0
+  assertKeyFits(key, positions.profile)
+  assertInteger(lane, { name: 'options.lane', max: key.format.lanes - 1 })
+  const scheme = schemeOf(positions.profile, { lanes: key.format.lanes })
+  const evidence = gatherEvidence(positions.pairs, { scheme, key, lane })
+  return verdictOf(
+    evidence,
+    { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen: positions.seen },
+    rule,
+  )
+}

@@ -1,0 +1,2 @@
+/** Public sub-path `dyetrace/transformers`. */
+export * from './transformers-js.ts'
