@@ -1,0 +1,69 @@
+/**
+ * The conclusion about a suspect: one frozen record with the verdict that decides, the others beside it, the controls that say
+ * whether the instrument worked, and the sentence that may be said. It never says more than was measured: "trained on marked
+ * outputs" is not "took them from the API", and "no evidence" is not a clearance.
+ */
+import type { Decision, Verdict } from '../detect/verdict.ts'
+import type { Digest } from '../digest.ts'
+import type { Access, Statistic } from '../plan/plan.ts'
+
+/** How the tested key compares with keys that nobody picked. An exhibit: it decides nothing. */
+export interface DecoyExhibit {
+  readonly count: number
+  /** (1 + number of decoys at least as high) / (count + 1): exact at any count, but never below `floor`. */
+  readonly p: number
+  readonly floor: number
+  /** Mean and standard deviation of the decoys' standardised statistics: about 0 and 1 if the instrument is in order. */
+  readonly mean: number
+  readonly standardDeviation: number
+}
+
+/** One statistic's verdict and its decoys. */
+export interface Finding {
+  readonly statistic: Statistic
+  /** True for the statistic that the plan lets decide. */
+  readonly deciding: boolean
+  readonly verdict: Verdict
+  readonly decoys: DecoyExhibit | undefined
+  /** contrast: fitted weights of the references. */
+  readonly beta?: readonly number[]
+}
+
+/** What known marked text showed when it went through the same path. */
+export interface InstrumentCheck {
+  readonly passed: boolean
+  readonly counted: number
+  readonly log10P: number
+}
+
+/** What a distillation test found. */
+export interface Conclusion {
+  readonly format: 'dyetrace/conclusion-1'
+  readonly suspect: string
+  readonly plan: Digest
+  /** Digest of the profile whose key was tried. */
+  readonly profile: Digest
+  readonly keyId: string
+  readonly access: Access
+  readonly decision: Decision
+  /** The answer in one sentence, with its number and its limits. */
+  readonly sentence: string
+  readonly findings: readonly Finding[]
+  readonly controls: { readonly instrument: InstrumentCheck | undefined; readonly repeatedWindows: number }
+  readonly notes: readonly string[]
+}
+
+/** Puts a decision into words that claim what was measured and no more. */
+export function sentenceOf(suspect: string, decision: Decision, verdict: Verdict): string {
+  const chance = `p = 10^${verdict.log10P.toFixed(1)}`
+  switch (decision) {
+    case 'evidence':
+      return `${suspect} was trained on text marked under key ${verdict.keyId}: its behaviour would agree with that key so well by chance with ${chance}. How the text reached it is not shown.`
+    case 'no-evidence':
+      return `No evidence that ${suspect} was trained on text marked under key ${verdict.keyId} (${chance}). This clears nobody: the test may have been too weak.`
+    case 'insufficient':
+      return `Too little was observed of ${suspect} to say anything about key ${verdict.keyId}.`
+    case 'protocol-mismatch':
+      return `Nothing can be said about ${suspect}: text known to be marked under key ${verdict.keyId} was not recognised on the same path (wrong tokenizer, key or profile).`
+  }
+}

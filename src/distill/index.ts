@@ -1,0 +1,18 @@
+/** Public sub-path `dyetrace/distill`. */
+export {
+  type Access,
+  createPlan,
+  type Plan,
+  type PlanOptions,
+  planDigest,
+  type Statistic,
+} from '../plan/plan.ts'
+export type { Conclusion, DecoyExhibit, Finding, InstrumentCheck } from './conclusion.ts'
+export {
+  type Answer,
+  type Observation,
+  type Observations,
+  rowObservations,
+  textObservations,
+} from './observations.ts'
+export { type DistillationTest, testDistillation } from './test-distillation.ts'
