@@ -14,6 +14,13 @@ export interface Evidence {
   readonly law: NullLaw
 }
 
+/** Sum of scores times coefficients that were fixed before the key was used. */
+export interface WeightedEvidence {
+  readonly sum: number
+  readonly coefficients: Float64Array
+  readonly law: NullLaw
+}
+
 /**
  * Scores distinct pairs under one key. Pairs whose context belongs to another layer are left out: which ones these are
  * depends on the route key and the contexts alone, not on the mark key.

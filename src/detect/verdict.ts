@@ -5,10 +5,11 @@
 import { assertInteger, assertNumber } from '../assert.ts'
 import type { Role } from '../keys/profile.ts'
 import { lnEValue } from '../stats/e-value.ts'
-import { rateInterval } from '../stats/interval.ts'
+import { type RateInterval, rateInterval } from '../stats/interval.ts'
 import type { NullLaw } from '../stats/law.ts'
 import { lnUpperTail, nullMean, nullVariance } from '../stats/tail.ts'
-import type { Evidence } from './evidence.ts'
+import { effectiveCount, lnWeightedEValue, lnWeightedTailBound } from '../stats/weighted.ts'
+import type { Evidence, WeightedEvidence } from './evidence.ts'
 
 /** evidence: p <= alpha. no-evidence: p > alpha, which clears nobody. insufficient: too little to say. protocol-mismatch: the instrument did not work. */
 export type Decision = 'evidence' | 'no-evidence' | 'insufficient' | 'protocol-mismatch'
@@ -26,16 +27,23 @@ export interface Verdict {
   readonly seen: number
   /** Distinct pairs scored. */
   readonly counted: number
-  /** Sum of the scores. */
+  /** Sum of the scores, each times its coefficient where there are coefficients. */
   readonly sum: number
+  /** Null law of one score. */
   readonly law: NullLaw
+  /** Present where pairs have unequal coefficients. */
+  readonly weights?: CoefficientSums
   /** Natural log of the p-value; 0 where nothing was counted. */
   readonly lnP: number
   readonly log10P: number
-  /** (mean score - null mean) / null standard deviation. For display: no p-value is made from it. */
+  /** exact: the tail of the null law. bound: at least that tail, whatever the coefficients (Chernoff). */
+  readonly tail: 'exact' | 'bound'
+  /** Mean score; with coefficients, the null mean plus (sum - its null mean) / (sum of absolute coefficients). */
+  readonly mean: number
+  /** (mean - null mean) / null standard deviation of one score. For display: no p-value is made from it. */
   readonly effect: number
-  /** Exact 95 % interval of the mean score. */
-  readonly interval: { readonly lower: number; readonly upper: number; readonly confidence: number }
+  /** Exact 95 % interval of the mean score. Absent with coefficients: their sum has no rate to give an interval for. */
+  readonly interval?: RateInterval
   /** Natural log of the e-value. */
   readonly lnE: number
   readonly alpha: number
@@ -43,6 +51,15 @@ export interface Verdict {
   /** How many keys were tried together, and how that was paid for. */
   readonly family: { readonly size: number; readonly method: 'none' | 'holm' }
   readonly notes: readonly string[]
+}
+
+/** What is needed of coefficients to check a weighted sum by hand. */
+export interface CoefficientSums {
+  readonly total: number
+  readonly absolute: number
+  readonly squares: number
+  /** Number of equal coefficients that would be as near to a normal law: (sum a^2)^2 / sum a^4. */
+  readonly effective: number
 }
 
 /** What the caller decides before looking. */
@@ -71,41 +88,93 @@ export function resolveRule(rule: DecisionRule): Required<DecisionRule> {
   return { alpha, minimumCounted }
 }
 
-/** Turns evidence with equal weights into a verdict by the exact law. */
+/** What a verdict is about: everything that is not computed from the evidence. */
+export type VerdictSubject = Pick<Verdict, 'method' | 'scheme' | 'keyId' | 'seen'> &
+  Partial<Pick<Verdict, 'role' | 'lane' | 'notes'>>
+
+/** Turns evidence with equal coefficients into a verdict by the exact law. */
 export function verdictOf(
   evidence: Evidence,
-  about: Pick<Verdict, 'method' | 'scheme' | 'keyId' | 'seen'> &
-    Partial<Pick<Verdict, 'role' | 'lane' | 'notes'>>,
+  subject: VerdictSubject,
   rule: Required<DecisionRule>,
 ): Verdict {
   const { sum, n, law } = evidence
+  const measured = {
+    counted: n,
+    sum,
+    law,
+    lnP: lnUpperTail(law, evidence),
+    tail: 'exact' as const,
+    mean: n === 0 ? nullMean(law) : sum / n,
+    interval: Object.freeze(rateInterval(sum, { n })),
+    lnE: lnEValue(law, evidence),
+  }
+  return freezeVerdict(measured, { subject, rule, informative: n })
+}
+
+/** Turns a weighted sum of scores into a verdict by the guaranteed bound. */
+export function weightedVerdictOf(
+  evidence: WeightedEvidence,
+  subject: VerdictSubject,
+  rule: Required<DecisionRule>,
+): Verdict {
+  const { coefficients, sum, law } = evidence
+  let [total, absolute, squares] = [0, 0, 0]
+  for (const a of coefficients) {
+    total += a
+    absolute += Math.abs(a)
+    squares += a * a
+  }
+  const excess = sum - nullMean(law) * total
+  const effective = effectiveCount(coefficients)
+  const measured = {
+    counted: coefficients.length,
+    sum,
+    law,
+    weights: Object.freeze({ total, absolute, squares, effective }),
+    lnP: lnWeightedTailBound(law, { coefficients, excess }),
+    tail: 'bound' as const,
+    mean: nullMean(law) + (absolute === 0 ? 0 : excess / absolute),
+    lnE: lnWeightedEValue(law, { coefficients, excess }),
+  }
+  return freezeVerdict(measured, { subject, rule, informative: Math.floor(effective) })
+}
+
+type Measured = Pick<
+  Verdict,
+  'counted' | 'sum' | 'law' | 'weights' | 'lnP' | 'tail' | 'mean' | 'interval' | 'lnE'
+>
+
+// `informative`: the number of pairs that the rule's minimum is held against.
+function freezeVerdict(
+  measured: Measured,
+  about: { subject: VerdictSubject; rule: Required<DecisionRule>; informative: number },
+): Verdict {
+  const { subject, rule, informative } = about
   const { alpha, minimumCounted } = rule
-  const lnP = lnUpperTail(law, evidence)
-  const mean = n === 0 ? nullMean(law) : sum / n
-  const notes = [...(about.notes ?? [])]
+  const { lnP, mean, law } = measured
+  const notes = [...(subject.notes ?? [])]
   let decision: Decision = lnP <= Math.log(alpha) ? 'evidence' : 'no-evidence'
-  if (n < minimumCounted) {
+  if (informative < minimumCounted) {
     decision = 'insufficient'
-    notes.push(`${n} pairs counted, fewer than the ${minimumCounted} asked for: this says neither yes nor no`)
+    const kind = measured.weights ? 'effective pairs' : 'pairs'
+    notes.push(
+      `${informative} ${kind}, fewer than the ${minimumCounted} asked for: this says neither yes nor no`,
+    )
   } else if (decision === 'no-evidence') {
     notes.push('no evidence is not a clearance: a weaker mark, or another key, may still be there')
   }
   return Object.freeze({
     format: 'dyetrace/verdict-1' as const,
-    method: about.method,
-    scheme: about.scheme,
-    keyId: about.keyId,
-    ...(about.role === undefined ? {} : { role: about.role }),
-    ...(about.lane === undefined ? {} : { lane: about.lane }),
-    seen: about.seen,
-    counted: n,
-    sum,
-    law,
-    lnP,
+    method: subject.method,
+    scheme: subject.scheme,
+    keyId: subject.keyId,
+    ...(subject.role === undefined ? {} : { role: subject.role }),
+    ...(subject.lane === undefined ? {} : { lane: subject.lane }),
+    seen: subject.seen,
+    ...measured,
     log10P: lnP / Math.LN10,
     effect: (mean - nullMean(law)) / Math.sqrt(nullVariance(law)),
-    interval: Object.freeze(rateInterval(sum, { n })),
-    lnE: lnEValue(law, evidence),
     alpha,
     decision,
     family: Object.freeze({ size: 1, method: 'none' as const }),
