@@ -6,17 +6,7 @@
 import type { Decision, Verdict } from '../detect/verdict.ts'
 import type { Digest } from '../digest.ts'
 import type { Access, Statistic } from '../plan/plan.ts'
-
-/** How the tested key compares with keys that nobody picked. An exhibit: it decides nothing. */
-export interface DecoyExhibit {
-  readonly count: number
-  /** (1 + number of decoys at least as high) / (count + 1): exact at any count, but never below `floor`. */
-  readonly p: number
-  readonly floor: number
-  /** Mean and standard deviation of the decoys' standardised statistics: about 0 and 1 if the instrument is in order. */
-  readonly mean: number
-  readonly standardDeviation: number
-}
+import type { DecoyExhibit } from './decoys.ts'
 
 /** One statistic's verdict and its decoys. */
 export interface Finding {

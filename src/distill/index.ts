@@ -7,7 +7,8 @@ export {
   planDigest,
   type Statistic,
 } from '../plan/plan.ts'
-export type { Conclusion, DecoyExhibit, Finding, InstrumentCheck } from './conclusion.ts'
+export type { Conclusion, Finding, InstrumentCheck } from './conclusion.ts'
+export type { DecoyExhibit } from './decoys.ts'
 export {
   type Answer,
   type Observation,

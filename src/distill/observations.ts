@@ -9,6 +9,8 @@
 import { assertArray, assertInteger, assertOptions, describe } from '../assert.ts'
 import type { Context } from '../context.ts'
 import { lastIds } from '../context.ts'
+import type { Digest } from '../digest.ts'
+import { type Access, promptsDigest } from '../plan/plan.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
 import { createTupleSet } from '../tuple-set.ts'
 
@@ -26,6 +28,11 @@ export interface Observation {
 
 /** Observations of one suspect, with what was left out. */
 export interface Observations {
+  readonly access: Access
+  /** Digest of the prompts that were put, as the plan holds it. */
+  readonly prompts: Digest
+  /** Number of references that every observation has. */
+  readonly references: number
   readonly list: readonly Observation[]
   /** Positions looked at, kept or not. */
   readonly seen: number
@@ -74,7 +81,14 @@ export function textObservations(
       else repeatedWindow++
     }
   }
-  return Object.freeze({ list: Object.freeze(list), seen, repeatedWindow })
+  return Object.freeze({
+    access: 'text' as const,
+    prompts: promptsDigest(answers.map(({ prompt }) => prompt)),
+    references: 0,
+    list: Object.freeze(list),
+    seen,
+    repeatedWindow,
+  })
 }
 
 /**
@@ -129,7 +143,14 @@ export function rowObservations(
       list.push({ window: lastIds(ids, i, { contextWidth })!, tokens, weights: weights!, references })
     }
   }
-  return Object.freeze({ list: Object.freeze(list), seen, repeatedWindow })
+  return Object.freeze({
+    access: 'rows' as const,
+    prompts: promptsDigest(sequences),
+    references: models.length - 1,
+    list: Object.freeze(list),
+    seen,
+    repeatedWindow,
+  })
 }
 
 /** fresh[i]: the window before position i (i from contextWidth to length) occurs there for the first time in `ids`. */

@@ -20,7 +20,13 @@ export interface Coefficient {
   readonly value: number
 }
 
-/** Sums coefficients by pair. Pairs whose sum is exactly 0 carry nothing and are dropped. */
+/**
+ * Coefficients are rounded to multiples of this. Sums of up to 2^21 in size are then exact in doubles, so a statistic is the same in
+ * any order of adding and on any machine, and no rounding decides. The grid is blind to the key, and ten decimals are plenty.
+ */
+const GRID = 2 ** -32
+
+/** Sums coefficients by pair. Pairs whose sum rounds to 0 carry nothing and are dropped. */
 export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: number): WeightedPairs {
   const stride = contextWidth + 1
   const set = createTupleSet(stride)
@@ -30,7 +36,7 @@ export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: num
     for (let j = 0; j < contextWidth; j++) tuple[j] = window[j]!
     tuple[contextWidth] = token
     const index = set.indexOf(tuple)
-    sums[index] = (sums[index] ?? 0) + value
+    sums[index] = (sums[index] ?? 0) + Math.round(value / GRID) * GRID
   }
   const words = set.toWords()
   const order = [...sums.keys()].filter((index) => sums[index] !== 0)

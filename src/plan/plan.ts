@@ -114,6 +114,10 @@ export function createPlan(options: PlanOptions): Plan {
     throw new RangeError(
       '"options.references" expected at least one reference for the contrast statistic, got none',
     )
+  if (access === 'text' && references.length > 0)
+    throw new RangeError(
+      '"options.references" expected none with access "text", got some: a contrast needs the suspect\'s probabilities (access "rows")',
+    )
   assertNumber(alpha, {
     name: 'options.alpha',
     expected: 'a level above 0 and below 1',
