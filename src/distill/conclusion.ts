@@ -45,15 +45,17 @@ export interface Conclusion {
 
 /** Puts a decision into words that claim what was measured and no more. */
 export function sentenceOf(suspect: string, decision: Decision, verdict: Verdict): string {
-  const chance = `p = 10^${verdict.log10P.toFixed(1)}`
+  const { keyId, tail, log10P } = verdict
+  const chance = log10P < -3 ? `10^${log10P.toFixed(1)}` : (10 ** log10P).toPrecision(2)
+  const probability = tail === 'bound' ? `at most ${chance}` : chance
   switch (decision) {
     case 'evidence':
-      return `${suspect} was trained on text marked under key ${verdict.keyId}: its behaviour would agree with that key so well by chance with ${chance}. How the text reached it is not shown.`
+      return `Evidence that ${suspect} was trained on text marked under key ${keyId}: by chance it would agree with that key so well with probability ${probability}. How the text reached it is not shown.`
     case 'no-evidence':
-      return `No evidence that ${suspect} was trained on text marked under key ${verdict.keyId} (${chance}). This clears nobody: the test may have been too weak.`
+      return `No evidence that ${suspect} was trained on text marked under key ${keyId}: by chance it would agree with that key so well with probability ${probability}. This clears nobody: the test may have been too weak.`
     case 'insufficient':
-      return `Too little was observed of ${suspect} to say anything about key ${verdict.keyId}.`
+      return `Too little was observed of ${suspect} to say anything about key ${keyId}.`
     case 'protocol-mismatch':
-      return `Nothing can be said about ${suspect}: text known to be marked under key ${verdict.keyId} was not recognised on the same path (wrong tokenizer, key or profile).`
+      return `Nothing can be said about ${suspect}: text known to be marked under key ${keyId} was not recognised on the same path (wrong tokenizer, key or profile).`
   }
 }
