@@ -16,6 +16,8 @@ const config: Options = {
   clean: true,
   splitting: true,
   treeshake: true,
+  // "node:fs", not "fs": workers and Deno know Node's modules by their full names only.
+  removeNodeProtocol: false,
 }
 
 export default config

@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../src')
+const DOCUMENT = resolve(import.meta.dirname, '../docs/architecture.md')
 
 /** A folder may import folders of a lower rank, and itself. Files directly in src are leaves, entries excepted. */
 const RANKS: Record<string, number> = {
@@ -79,6 +80,11 @@ describe('structure', () => {
 
   test('every folder has a rank', () => {
     expect(files.map(folderOf).filter((folder) => !(folder in RANKS))).toEqual([])
+  })
+
+  test('docs/architecture.md shows the same ranks', () => {
+    const rows = readFileSync(DOCUMENT, 'utf8').matchAll(/^\| *(-?\d+) *\| `([a-z]+)` *\|/gm)
+    expect(Array.from(rows, ([, rank, folder]) => [folder, Number(rank)])).toEqual(Object.entries(RANKS))
   })
 
   test('a folder imports lower ranks only', () => {
