@@ -37,8 +37,8 @@ export const sizes: { readonly full: ExperimentSize; readonly quick: ExperimentS
   quick: { documents: 120, prompts: 96, completionTokens: 64, sequences: 12 },
 }
 
-const DOCUMENT_TOKENS = 128
-const PROMPT_TOKENS = 16
+export const DOCUMENT_TOKENS = 128
+export const PROMPT_TOKENS = 16
 const PASSAGE_TOKENS = 160
 
 /** A step has begun; the function that comes back is told how far it is. */
