@@ -10,7 +10,7 @@ import { excerpts } from './corpora.ts'
 import { DOCUMENT_TOKENS, markFor, PROMPT_TOKENS, sizes } from './demo/experiment.ts'
 import { showProgress } from './demo/progress.ts'
 import { suspectLines } from './demo/summary.ts'
-import { ask, judge, prepareQuestions } from './inquiry.ts'
+import { type Asked, ask, judge, prepareQuestions } from './inquiry.ts'
 import { trainStudent } from './student.ts'
 import { loadTeacher } from './teacher.ts'
 
@@ -48,7 +48,7 @@ async function falseAlarms({ keys, quick, seed }: Options): Promise<void> {
     onProgress: onStep('training the innocent'),
   })
   const questions = await prepareQuestions(teacher, size)
-  const asked = []
+  const asked: Asked[] = []
   for (const suspect of [innocent, teacher.suspect]) {
     const onProgress = onStep(`asking the ${suspect.name}`)
     const { text, rows } = await ask(suspect, questions, {

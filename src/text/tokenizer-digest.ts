@@ -3,7 +3,7 @@
  * bound to the exact id assignment; two tokenizers with the same digest give the same ids their meaning.
  * Wire format: docs/wire-format.md, "tokenizer".
  */
-import { assertArray, assertRecord, describe } from '../assert.ts'
+import { assertArray, assertNumber, assertRecord, assertString, describe } from '../assert.ts'
 import { utf8ToBytes } from '../bytes.ts'
 import { type Digest, digestBytes } from '../digest.ts'
 
@@ -34,55 +34,69 @@ export function tokenizerDigest(tokens: TokenStrings): Digest {
  * Reads the token strings out of a parsed `tokenizer.json` (Hugging Face tokenizers format: BPE, WordPiece and WordLevel
  * keep `model.vocab` as an object, Unigram as a list of [piece, score]).
  * @returns token strings by id, ready for {@link tokenizerDigest}.
- * @throws TypeError if the object has no such vocabulary.
+ * @throws TypeError if the object has no such vocabulary; RangeError for an empty one, an id out of range or one with two strings.
  * @example
  * import { tokenStrings, tokenizerDigest } from 'dyetrace'
  * const json = { model: { vocab: { a: 0, b: 2 } }, added_tokens: [{ id: 1, content: '</s>' }] }
- * tokenStrings(json) // ['a', '</s>', 'b']
+ * tokenStrings(json) // [ 'a', '</s>', 'b' ]
  */
 export function tokenStrings(tokenizerJson: unknown): TokenStrings {
   assertRecord(tokenizerJson, { name: 'tokenizerJson' })
   const model = tokenizerJson['model']
   assertRecord(model, { name: 'tokenizerJson.model' })
   const vocab = model['vocab']
-  const entries: [string, number][] = []
+  const strings: (string | null)[] = []
   if (Array.isArray(vocab)) {
-    vocab.forEach((piece: unknown, id) => {
-      if (!Array.isArray(piece) || typeof piece[0] !== 'string')
+    for (const [id, entry] of (vocab as unknown[]).entries()) {
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string')
         throw new TypeError(
-          `"tokenizerJson.model.vocab[${id}]" expected [piece, score], got ${describe(piece)}`,
+          `"tokenizerJson.model.vocab[${id}]" expected [piece, score], got ${describe(entry)}`,
         )
-      entries.push([piece[0], id])
-    })
+      strings.push(entry[0])
+    }
   } else {
     assertRecord(vocab, { name: 'tokenizerJson.model.vocab' })
-    for (const [piece, id] of Object.entries(vocab)) entries.push([piece, checkedId(id, piece)])
+    for (const [piece, id] of Object.entries(vocab)) {
+      assertId(id, { name: 'tokenizerJson.model.vocab', piece })
+      place(strings, { id, piece, name: 'tokenizerJson.model.vocab' })
+    }
   }
+  if (strings.length === 0)
+    throw new RangeError('"tokenizerJson.model.vocab" expected at least one piece, got none')
   const added = tokenizerJson['added_tokens'] ?? []
   assertArray(added, { name: 'tokenizerJson.added_tokens' })
-  for (const token of added as unknown[]) {
-    assertRecord(token, { name: 'tokenizerJson.added_tokens[]' })
-    const content = token['content']
-    if (typeof content !== 'string')
-      throw new TypeError(
-        `"tokenizerJson.added_tokens[].content" expected a string, got ${describe(content)}`,
-      )
-    entries.push([content, checkedId(token['id'], content)])
+  const addedStrings: (string | null)[] = []
+  for (const [i, token] of (added as unknown[]).entries()) {
+    const name = `tokenizerJson.added_tokens[${i}]`
+    assertRecord(token, { name })
+    const { content: piece, id } = token
+    assertString(piece, { name: `${name}.content` })
+    assertId(id, { name: `${name}.id`, piece })
+    place(addedStrings, { id, piece, name })
   }
-  const strings: (string | null)[] = []
-  for (const [piece, id] of entries) {
-    while (strings.length <= id) strings.push(null)
-    strings[id] = piece
-  }
-  return strings
+  // An added token stands before a piece of the model with its id, as it does when text is read.
+  const length = Math.max(strings.length, addedStrings.length)
+  return Array.from({ length }, (_, id) => addedStrings[id] ?? strings[id] ?? null)
 }
 
-// An id beyond this is a broken file, not a vocabulary: refusing it keeps the array above from filling the memory.
-const LARGEST_ID = 2 ** 24
+// An id beyond this is a broken file, not a vocabulary: refusing it keeps the arrays above from filling the memory.
+const LARGEST_ID = 2 ** 24 - 1
 
-function checkedId(id: unknown, piece: string): number {
-  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < LARGEST_ID) return id
-  throw new RangeError(
-    `token ${JSON.stringify(piece)} expected an id in 0..${LARGEST_ID - 1}, got ${describe(id)}`,
-  )
+function assertId(id: unknown, { name, piece }: { name: string; piece: string }): asserts id is number {
+  const expected = `an id in 0..${LARGEST_ID} for token ${describe(piece)}`
+  assertNumber(id, { name, expected, holds: (n) => Number.isInteger(n) && n >= 0 && n <= LARGEST_ID })
+}
+
+// Two strings for one id have no order that every reader of JSON agrees on, and so no digest.
+function place(
+  strings: (string | null)[],
+  { id, piece, name }: { id: number; piece: string; name: string },
+): void {
+  while (strings.length <= id) strings.push(null)
+  const known = strings[id]
+  if (known !== null && known !== piece)
+    throw new RangeError(
+      `"${name}" expected one token for id ${id}, got ${describe(known)} and ${describe(piece)}`,
+    )
+  strings[id] = piece
 }
