@@ -5,7 +5,7 @@
 import { assertInteger, assertOptions } from '../assert.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
-import { type Profile, parseProfile, type Role } from '../keys/profile.ts'
+import { type Profile, parseProfile, type Role, roleRanges } from '../keys/profile.ts'
 import { assertLogitsRow, assertSampleable, type LogitsRow } from '../logits.ts'
 import { inLayer } from '../prf/fields.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
@@ -35,7 +35,7 @@ export interface MarkerOptions {
 
 /**
  * Makes a marker from a profile and the keys that serve this request: one key a role.
- * @throws TypeError or RangeError if a role has no key or two, or a key was made for another format.
+ * @throws TypeError or RangeError if a role has no key or two, or a key was made for another format or other shares.
  * @example
  * import { createMarker, createProfile, deriveMarkKeys, generateMasterKey, tokenizerDigest } from 'dyetrace'
  * const master = generateMasterKey()
@@ -99,6 +99,7 @@ function layersOf(
     throw new RangeError(
       `"keys" expected keys of this profile, got key id ${extra.keyId}, which is not among its layers`,
     )
+  const ranges = roleRanges(profile.layers)
   return roles.map((role) => {
     const own = keys.filter((key) => key.role === role)
     const [key] = own
@@ -107,10 +108,19 @@ function layersOf(
         `"keys" expected one key for role ${role} (one label of a role serves a request), got ${own.length}`,
       )
     assertKeyFits(key, profile)
+    assertOwnRange(key, ranges.get(role)!)
     const lane = options.lanes?.[role] ?? 0
     assertInteger(lane, { name: `options.lanes.${role}`, max: key.format.lanes - 1 })
     return { scheme: schemeOf(profile, { lanes: key.format.lanes }), key, lane }
   })
+}
+
+// A label keeps its key and key id when shares change, but a key of the old profile would mark the contexts of other layers.
+function assertOwnRange({ role, range }: MarkKey, { from, to }: MarkKey['range']): void {
+  if (range.from === from && range.to === to) return
+  throw new RangeError(
+    `"keys" expected a key for route values ${from}..${to - 1} of role ${role} as the profile says, got one for ${range.from}..${range.to - 1}, derived for a profile with other shares`,
+  )
 }
 
 // Only the ids that can matter are checked: a request of 100,000 tokens must not be walked at every step.

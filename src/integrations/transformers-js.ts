@@ -3,11 +3,15 @@
  * one row, changes it in place) and for @huggingface/transformers 3 and 4 (called once a batch with bigint[][] ids and a
  * (batch, vocabulary) tensor, must return it). Neither package is imported: the function only touches `dims` and `data`.
  *
+ * Both run processors of the caller after all of their own, so penalties, bans and classifier-free guidance have had their say
+ * before the mark. They differ in temperature: 2.17 divides by it after us, 3 and 4 before us. A profile's delta counts before
+ * temperature, so for 3 and 4 the row is taken back to temperature 1 while it is marked.
+ *
  * Refused, because they would silently weaken or break the mark: beam search (beams are compared by marked scores), and rows
  * that are not float32.
  */
 import { assertNumber, assertOptions, describe } from '../assert.ts'
-import { type LogitsRow, sampleFromLogits } from '../logits.ts'
+import { sampleFromLogits } from '../logits.ts'
 import type { Marker } from './marker.ts'
 
 /** What both packages call a tensor, as far as we use it. */
@@ -22,6 +26,7 @@ export interface MarkedGenerationConfig {
   readonly num_beam_groups?: number | null
   readonly penalty_alpha?: number | null
   readonly do_sample?: boolean
+  readonly temperature?: number | null
   readonly [option: string]: unknown
 }
 
@@ -42,22 +47,33 @@ export interface LogitsProcessorOptions {
 }
 
 /** A processor that either package takes in its list of logits processors. */
-export type MarkingLogitsProcessor = <T extends LogitsTensor>(
-  inputIds: readonly number[] | readonly (readonly bigint[])[],
-  logits: T,
-) => T
+export interface MarkingLogitsProcessor {
+  <T extends LogitsTensor>(inputIds: readonly number[] | readonly (readonly bigint[])[], logits: T): T
+  /** The function itself, under the name that the types of 3 and 4 ask of a processor. */
+  _call<T extends LogitsTensor>(inputIds: readonly number[] | readonly (readonly bigint[])[], logits: T): T
+}
 
 /**
- * Makes the logits processor that marks while the model generates.
+ * Makes the logits processor that marks while the model generates. It must be the last of the caller's processors: what a later
+ * one does to the row is not marked.
+ *
+ * The packages drop a processor without a word where they do not look for it, and then nothing is marked. 2.17 takes the list as
+ * third argument of `generate`, and its `pipeline` takes none; 3 and 4 take `logits_processor` beside the options, not within
+ * `generation_config`.
+ *
+ * These weaken the mark, or leave less to mark, and break nothing: `do_sample: false`, which is the default of both (text then
+ * repeats itself, and each pair counts once); `top_k` (50 unless set to 0); forced or banned tokens; temperatures above 1. In a
+ * batch, 3 and 4 go on drawing for a row after its end-of-text until all rows have ended, so pass `endOfText` to `countable`.
  * @param generationConfig the same object that goes to `generate`, so that what would break the mark is refused before a token
- * is drawn. If the model's own `generation_config` sets beams, pass `{ ...model.generation_config, ...yours }`.
+ * is drawn. If the model's own `generation_config` sets beams, temperature or sampling, pass `{ ...model.generation_config, ...yours }`.
  * @throws RangeError for beam search or contrastive search; at generation time TypeError for half-precision logits.
  * @example
  * // model and ids come from `AutoModelForCausalLM` and `AutoTokenizer`, marker from createMarker(profile, keys)
- * // const config = { max_new_tokens: 64, do_sample: true, temperature: 1 }
+ * // const config = { max_new_tokens: 64, do_sample: true, top_k: 0 }
  * // await model.generate(ids, config, [createLogitsProcessor(marker, config)])                 // @xenova/transformers 2.17
- * // const logits_processor = [createLogitsProcessor(marker, config)]
- * // await model.generate({ inputs: ids, ...config, logits_processor })                         // @huggingface/transformers 3, 4
+ * // const logits_processor = new LogitsProcessorList()                                         // @huggingface/transformers 3, 4
+ * // logits_processor.push(createLogitsProcessor(marker, config))
+ * // await model.generate({ inputs: ids, ...config, logits_processor })
  */
 export function createLogitsProcessor(
   marker: Marker,
@@ -71,23 +87,53 @@ export function createLogitsProcessor(
   assertOptions(options, { name: 'options', keys: ['draw'] })
   const draw = resolveDraw(options.draw)
   assertOneSequence(generationConfig, { forced: draw !== undefined })
-  const apply = (row: LogitsRow, ids: readonly number[]): void => {
-    marker.mark(row, ids)
-    if (draw === undefined) return
-    const token = sampleFromLogits(row, draw)
-    row.fill(Number.NEGATIVE_INFINITY)
-    row[token] = 0
-  }
-  return (inputIds, logits) => {
+  const hostTemperature = temperatureOf(generationConfig)
+  const markRows = <T extends LogitsTensor>(
+    inputIds: readonly number[] | readonly (readonly bigint[])[],
+    logits: T,
+  ): T => {
     const { rows, width, data } = rowsOf(logits)
-    const sequences = sequencesOf(inputIds)
+    const { sequences, batched } = sequencesOf(inputIds)
     if (sequences.length !== rows)
       throw new RangeError(
         `logits processor expected a row a sequence, got ${rows} rows of logits and ${sequences.length} sequences`,
       )
-    for (let r = 0; r < rows; r++) apply(data.subarray(r * width, (r + 1) * width), sequences[r]!)
+    for (let r = 0; r < rows; r++) {
+      const row = data.subarray(r * width, (r + 1) * width)
+      markAtOne(marker, row, { ids: sequences[r]!, temperature: batched ? hostTemperature : 1 })
+      if (draw === undefined) continue
+      const token = sampleFromLogits(row, draw)
+      row.fill(Number.NEGATIVE_INFINITY)
+      row[token] = 0
+    }
     return logits
   }
+  return Object.assign(markRows, { _call: markRows })
+}
+
+/** Marks a row that was divided by a temperature as if it had not been yet. Where nothing is marked, nothing is rounded. */
+function markAtOne(
+  marker: Marker,
+  row: Float32Array,
+  { ids, temperature }: { ids: readonly number[]; temperature: number },
+): void {
+  if (temperature === 1) {
+    marker.mark(row, ids)
+    return
+  }
+  const undivided = row.map((value) => value * temperature)
+  if (marker.mark(undivided, ids)) row.set(undivided.map((value) => value / temperature))
+}
+
+// 3 and 4 divide where they sample; a temperature of 0 makes them greedy.
+function temperatureOf({ do_sample, temperature }: MarkedGenerationConfig): number {
+  const value = temperature ?? 1
+  assertNumber(value, {
+    name: 'generationConfig.temperature',
+    expected: 'a number of at least 0',
+    holds: (t) => t >= 0,
+  })
+  return do_sample === true && value > 0 ? value : 1
 }
 
 function resolveDraw(
@@ -143,9 +189,14 @@ function rowsOf(logits: LogitsTensor): { rows: number; width: number; data: Floa
   return { rows, width, data }
 }
 
-function sequencesOf(inputIds: unknown): readonly (readonly number[])[] {
+function sequencesOf(inputIds: unknown): { sequences: readonly (readonly number[])[]; batched: boolean } {
   if (!Array.isArray(inputIds))
     throw new TypeError(`"inputIds" expected number[] or bigint[][], got ${describe(inputIds)}`)
-  if (Array.isArray(inputIds[0])) return inputIds.map((ids: readonly bigint[]) => ids.map(Number))
-  return [inputIds as number[]]
+  if (!inputIds.some(Array.isArray)) return { sequences: [inputIds as number[]], batched: false }
+  const other = inputIds.findIndex((ids) => !Array.isArray(ids))
+  if (other >= 0)
+    throw new TypeError(
+      `"inputIds[${other}]" expected bigint[] as beside it, got ${describe(inputIds[other])}`,
+    )
+  return { sequences: inputIds.map((ids: readonly bigint[]) => ids.map(Number)), batched: true }
 }

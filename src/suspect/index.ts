@@ -1,6 +1,7 @@
 /** Public sub-path `dyetrace/suspects`. */
 export {
   type CausalModel,
+  type CausalOutput,
   type LocalCompletionOptions,
   type LocalSuspect,
   type LocalSuspectOptions,
