@@ -1,7 +1,8 @@
 /**
  * Checks of arguments at the public boundary: a wrong type is a TypeError, a wrong value a RangeError, and the message
  * names the argument, what was expected and what came. Inner loops do not call these; they trust their brands.
- * A value that could be a secret is never printed: `describe` shows the kind and length of binary data, not the bytes.
+ * A value that could be a secret is never printed: `describe` shows the kind and length of binary data, not the bytes, and
+ * where a key is expected `describeHidden` shows nothing of strings and numbers either, for they may be the key in another form.
  */
 
 /** What a value is, in a few words that are safe to print (never the content of bytes or long strings). */
@@ -13,9 +14,24 @@ export function describe(value: unknown): string {
     return String(value)
   if (typeof value === 'bigint') return `${value}n`
   if (Array.isArray(value)) return `an array of length ${value.length}`
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`
-  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'no prototype'})`
+  if (ArrayBuffer.isView(value)) return `${className(value)} of ${value.byteLength} bytes`
+  if (typeof value === 'object') return `an object (${className(value)})`
   return `a ${typeof value}`
+}
+
+/** What a value is where a key is expected: the kind and the length, nothing of the content. */
+export function describeHidden(value: unknown): string {
+  if (typeof value === 'string') return `a string of ${value.length} characters`
+  if (typeof value === 'number' || typeof value === 'bigint') return `a ${typeof value}`
+  return describe(value)
+}
+
+// Asked of the prototype: parsed JSON can hold a "constructor" of its own, whose "name" is anything.
+function className(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === null) return 'no prototype'
+  const name: unknown = (prototype as { constructor?: { name?: unknown } }).constructor?.name
+  return typeof name === 'string' && name.length <= 40 ? name : 'no name'
 }
 
 /** A safe integer within `min..max` (both inclusive). */
@@ -48,16 +64,16 @@ export function assertString(
     throw new RangeError(`"${name}" expected ${expected}, got ${describe(value)}`)
 }
 
-/** A Uint8Array, of `length` bytes when one is given. */
+/** A Uint8Array, of `length` bytes when one is given. Bytes are often a key, so nothing of another value is shown. */
 export function assertBytes(
   value: unknown,
   { name, length }: { name: string; length?: number },
 ): asserts value is Uint8Array {
   const wanted = length === undefined ? 'a Uint8Array' : `a Uint8Array of ${length} bytes`
   if (!(value instanceof Uint8Array))
-    throw new TypeError(`"${name}" expected ${wanted}, got ${describe(value)}`)
+    throw new TypeError(`"${name}" expected ${wanted}, got ${describeHidden(value)}`)
   if (length !== undefined && value.length !== length)
-    throw new RangeError(`"${name}" expected ${wanted}, got ${describe(value)}`)
+    throw new RangeError(`"${name}" expected ${wanted}, got ${describeHidden(value)}`)
 }
 
 /** One of a closed set of words. */
@@ -81,7 +97,7 @@ export function assertRecord(
   if (!keys) return
   for (const key of Object.keys(value)) {
     if (!keys.includes(key))
-      throw new RangeError(`"${name}" expected only the keys ${keys.join(', ')}, got "${key}"`)
+      throw new RangeError(`"${name}" expected only the keys ${keys.join(', ')}, got ${describe(key)}`)
   }
 }
 

@@ -29,12 +29,15 @@ export function assertLogitsRow(
 
 /**
  * Largest value of a row that can be sampled from.
- * @throws RangeError if a value is NaN or +Infinity, or if all are -Infinity: such a row has no law to mark.
+ * @throws RangeError if a value is NaN or +Infinity, or if all are -Infinity: such a row has no law to mark. TypeError if a
+ * value is not a number: "1" compares like one, but delta would be appended to it.
  */
 export function assertSampleable(row: LogitsRow, { name }: { name: string }): number {
   let largest = Number.NEGATIVE_INFINITY
   for (let i = 0; i < row.length; i++) {
     const value = row[i]!
+    if (typeof value !== 'number')
+      throw new TypeError(`"${name}[${i}]" expected a number, got ${describe(value)}`)
     if (!(value < Number.POSITIVE_INFINITY))
       throw new RangeError(`"${name}[${i}]" expected a number below Infinity, got ${describe(value)}`)
     if (value > largest) largest = value

@@ -3,7 +3,7 @@
  * Refuses a file that others can read, because a key that others could read is a key that others may have.
  */
 import { open, readFile } from 'node:fs/promises'
-import { assertRecord, assertString } from '../assert.ts'
+import { assertString } from '../assert.ts'
 import { MASTER_KEY_BYTES, type MasterKey, masterKeyBytes, masterKeyFromBytes } from './master.ts'
 
 const KEY_USE = 'dyetrace/1 master'
@@ -54,17 +54,19 @@ export async function readKeyFile(path: string): Promise<MasterKey> {
     throw new RangeError(`key file ${path}: expected JSON (a JWK), got text that does not parse`)
   }
   const name = `key file ${path}`
-  assertRecord(jwk, { name })
-  if (jwk['kty'] !== 'oct' || jwk['use'] !== KEY_USE)
+  // Nothing of the content is described, whatever it is: a file of this name that is no JWK may still be a key.
+  const { kty, use, k } = (jwk ?? {}) as Record<string, unknown>
+  if (kty !== 'oct' || use !== KEY_USE)
     throw new RangeError(
       `${name}: expected a JWK with kty "oct" and use "${KEY_USE}", got another kind of key`,
     )
-  const encoded = jwk['k']
-  if (typeof encoded !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(encoded))
+  const bytes = typeof k === 'string' ? Buffer.from(k, 'base64url') : undefined
+  // Encoding it again refuses what a lenient decoder reads past: other alphabets, padding, white space, stray last bits.
+  if (bytes?.length !== MASTER_KEY_BYTES || bytes.toString('base64url') !== k)
     throw new RangeError(
       `${name}: expected k to hold ${MASTER_KEY_BYTES} bytes as base64url, got something else`,
     )
-  return masterKeyFromBytes(new Uint8Array(Buffer.from(encoded, 'base64url')))
+  return masterKeyFromBytes(new Uint8Array(bytes))
 }
 
 async function readOwnerOnly(path: string): Promise<string> {
@@ -76,11 +78,12 @@ async function readOwnerOnly(path: string): Promise<string> {
   }
   try {
     // Asked of the open file, not of the path, so that the file cannot be exchanged in between.
-    const { mode } = await file.stat()
+    const stat = await file.stat()
+    if (stat.isDirectory()) throw new Error(`key file ${path}: expected a file, got a directory`)
     // Windows has no such bits: every file shows 0o666 there, and access is a matter of its own lists.
-    if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
+    if (process.platform !== 'win32' && (stat.mode & OTHERS) !== 0)
       throw new Error(
-        `key file ${path}: expected mode 600, got ${(mode & 0o777).toString(8)}: others can read or write it. Run: chmod 600 ${path}; and consider the key known`,
+        `key file ${path}: expected mode 600, got ${(stat.mode & 0o777).toString(8)}: others can read or write it. Run: chmod 600 ${path}; and consider the key known`,
       )
     return await readFile(file, 'utf8')
   } finally {

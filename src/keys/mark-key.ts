@@ -2,7 +2,7 @@
  * Mark keys: what marks and what detects. A mark key is bound to one layer of one profile and carries, in public, what is
  * needed to score with it (format, key id, which contexts are its own) and, hidden, its bytes and the route key.
  */
-import { assertArray, assertBytes } from '../assert.ts'
+import { assertArray, assertBytes, assertInteger } from '../assert.ts'
 import { littleEndianWords } from '../bytes.ts'
 import {
   deriveDecoyKeyBytes,
@@ -73,6 +73,7 @@ export function* decoyKeys(
   { material, count }: { material: Uint8Array; count: number },
 ): Generator<MarkKey> {
   assertBytes(material, { name: 'material' })
+  assertInteger(count, { name: 'count' })
   const { route } = markKeySecret(key)
   for (let i = 0; i < count; i++) {
     const { role, label, format, range } = key

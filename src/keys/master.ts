@@ -39,9 +39,10 @@ export function masterKeyFromBytes(bytes: Uint8Array): MasterKey {
 
 /** The raw bytes, for writing into a key store. Handle with care: they are the whole secret. */
 export function masterKeyBytes(master: MasterKey): Uint8Array {
-  return secretOf(master, {
+  const { bytes } = secretOf(master, {
     kind: 'master-key',
     name: 'master',
     from: 'generateMasterKey or readKeyFile',
-  }).bytes.slice()
+  })
+  return new Uint8Array(bytes)
 }

@@ -10,6 +10,7 @@ import {
   assertOptions,
   assertRecord,
   assertString,
+  describe,
 } from '../assert.ts'
 import { type Digest, digestJson } from '../digest.ts'
 import {
@@ -107,6 +108,9 @@ const MAX_DELTA = 20
 const MAX_VOCABULARY = 2 ** 32
 // Width 4 packs four ids into three words of 32 bits (docs/wire-format.md, "context").
 const MAX_VOCABULARY_WIDTH_4 = 2 ** 24
+// A date, or a date and a time with an optional zone. Nothing else may hide in a record that others print.
+const ISO_8601 =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$/
 
 /**
  * Makes a profile from a master key. The same inputs give the same profile, so nothing but the master key needs keeping.
@@ -139,14 +143,11 @@ export function createProfile(master: MasterKey, options: ProfileOptions): Profi
     tokenizer: options.tokenizer,
     vocabularySize: options.vocabularySize,
     created: options.created,
-    layers: options.layers.map((layer, i) => {
+    // Array.from visits the holes of a sparse array, which `map` would leave unchecked.
+    layers: Array.from(options.layers, (layer, i) => {
       assertRecord(layer, { name: `options.layers[${i}]`, keys: ['role', 'label', 'share', 'lanes'] })
-      return {
-        role: layer.role,
-        label: layer.label,
-        share: layer.share ?? SHARE_TOTAL,
-        lanes: layer.lanes ?? 1,
-      }
+      const { role, label, share = SHARE_TOTAL, lanes = 1 } = layer
+      return { role, label, share, lanes }
     }),
   }
   assertProfileFields(draft)
@@ -167,35 +168,58 @@ export function createProfile(master: MasterKey, options: ProfileOptions): Profi
 }
 
 /**
- * Checks a profile that came as JSON text or as a parsed object.
- * @throws SyntaxError for text that is not JSON; TypeError or RangeError for a field that is missing, unknown or out of range.
+ * Checks a profile that came as JSON text or as a parsed object, possibly from somebody who wishes us ill. The result is a
+ * copy: what was checked is what is kept.
+ * @throws TypeError or RangeError for text that is not JSON, and for a field that is missing, unknown or out of range.
  */
 export function parseProfile(input: unknown): Profile {
-  const value: unknown = typeof input === 'string' ? JSON.parse(input) : input
+  const value = typeof input === 'string' ? parseJson(input) : input
   assertRecord(value, { name: 'profile', keys: PROFILE_KEYS })
-  assertOneOf(value['format'], { name: 'profile.format', values: ['dyetrace/profile-1'] })
-  assertArray(value['layers'], { name: 'profile.layers', expected: 'an array of layers' })
-  for (const [i, layer] of (value['layers'] as unknown[]).entries()) {
+  const fields = ownFields(value, PROFILE_KEYS)
+  assertOneOf(fields['format'], { name: 'profile.format', values: ['dyetrace/profile-1'] })
+  assertArray(fields['layers'], { name: 'profile.layers', expected: 'an array of layers' })
+  const layers = Array.from(fields['layers'] as ArrayLike<unknown>, (layer, i) => {
     assertRecord(layer, { name: `profile.layers[${i}]`, keys: LAYER_KEYS })
-    assertString(layer['keyId'], {
+    const layerFields = ownFields(layer, LAYER_KEYS)
+    assertString(layerFields['keyId'], {
       name: `profile.layers[${i}].keyId`,
       expected: '16 hex digits',
       pattern: /^[0-9a-f]{16}$/,
     })
-    assertString(layer['commitment'], {
+    assertString(layerFields['commitment'], {
       name: `profile.layers[${i}].commitment`,
       expected: '64 hex digits',
       pattern: /^[0-9a-f]{64}$/,
     })
-  }
-  const profile = value as unknown as Profile
+    return layerFields
+  })
+  const profile = { ...fields, layers } as unknown as Profile
   assertProfileFields(profile)
   return freezeProfile(profile)
 }
 
-/** The profile's name everywhere else: SHA-256 of its canonical JSON (RFC 8785). */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the text, and whoever mixes up two files may have passed a key.
+    throw new RangeError(
+      `"profile" expected JSON, got a string of ${text.length} characters that does not parse`,
+    )
+  }
+}
+
+// Reads each field once, and none that is inherited: a getter or a proxy could answer the check and the use differently.
+function ownFields(value: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key, Object.hasOwn(value, key) ? value[key] : undefined]))
+}
+
+/**
+ * The profile's name everywhere else: SHA-256 of its canonical JSON (RFC 8785).
+ * @throws TypeError or RangeError for what is not a profile.
+ */
 export function profileDigest(profile: Profile): Digest {
-  return digestJson(profile)
+  return digestJson(parseProfile(profile))
 }
 
 /** Fraction of tokens that are green: param / 2^bits. */
@@ -248,8 +272,9 @@ type ProfileDraft = Omit<Profile, 'format' | 'layers'> & {
 function assertProfileFields(draft: ProfileDraft): void {
   assertOneOf(draft.scheme, { name: 'scheme', values: ['green-list'] })
   assertInteger(draft.contextWidth, { name: 'contextWidth', min: 0, max: 4 })
+  assertInteger(draft.bits, { name: 'bits', min: 1, max: 32 })
   if (draft.bits !== 1 && draft.bits !== 8)
-    throw new RangeError(`"bits" expected 1 or 8 for a green-list, got ${String(draft.bits)}`)
+    throw new RangeError(`"bits" expected 1 or 8 for a green-list, got ${describe(draft.bits)}`)
   assertInteger(draft.param, { name: 'param', min: 1, max: 2 ** draft.bits - 1 })
   if (draft.bits === 8 && draft.param === 128)
     throw new RangeError('"param" expected gamma 1/2 to be written as bits 1, param 1, got bits 8, param 128')
@@ -270,8 +295,8 @@ function assertProfileFields(draft: ProfileDraft): void {
   })
   assertString(draft.created, {
     name: 'created',
-    expected: 'an ISO 8601 date or time',
-    pattern: /^\d{4}-\d{2}-\d{2}([T ].*)?$/,
+    expected: 'an ISO 8601 date or time, such as "2026-11-24" or "2026-11-24T09:30:00Z"',
+    pattern: ISO_8601,
   })
   assertLayers(draft)
 }
@@ -316,7 +341,8 @@ function freezeProfile(profile: Profile): Profile {
   return Object.freeze({
     format,
     scheme,
-    contextWidth,
+    // JSON can say -0, which would come back from JSON as another value.
+    contextWidth: contextWidth + 0,
     bits,
     param,
     delta,

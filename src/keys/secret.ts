@@ -3,7 +3,7 @@
  * in a WeakMap of this module, so `console.log`, `JSON.stringify`, `structuredClone`, spreading and error messages show
  * nothing. Only code that calls `secretOf` sees bytes, and that is easy to search for.
  */
-import { describe } from '../assert.ts'
+import { describeHidden } from '../assert.ts'
 
 /** The bytes behind a key record. */
 export interface Secret {
@@ -19,7 +19,8 @@ export function sealSecret<T extends { readonly kind: string }>(
   record: T,
   { bytes, route }: Secret,
 ): Readonly<T> {
-  secrets.set(record, { bytes: bytes.slice(), route: route?.slice() })
+  // Not `slice`, which on a Buffer is a view: wiping it would wipe the key, and a key of zeros would go on marking.
+  secrets.set(record, { bytes: new Uint8Array(bytes), route: route && new Uint8Array(route) })
   return Object.freeze(record)
 }
 
@@ -33,7 +34,7 @@ export function secretOf(
 ): Secret {
   const secret = typeof record === 'object' && record !== null ? secrets.get(record) : undefined
   if (secret && (record as { kind: string }).kind === kind) return secret
-  const got = secret ? `a ${(record as { kind: string }).kind}` : describe(record)
+  const got = secret ? `a ${(record as { kind: string }).kind}` : describeHidden(record)
   throw new TypeError(
     `"${name}" expected a ${kind} from ${from}, got ${got}; a copy of a key record does not carry the key`,
   )

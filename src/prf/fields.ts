@@ -25,7 +25,7 @@ const BLOCK_BITS = 512
  */
 export function createFieldFunction({ contextWidth, bits, lanes }: FieldFormat): FieldFunction {
   const tokensPerBlock = BLOCK_BITS / (bits * lanes)
-  const mask = bits === 32 ? 0xffffffff : 2 ** bits - 1
+  const mask = 2 ** bits - 1
   const block = new Uint32Array(16)
   const nonce = new Uint32Array(3)
   const next = new Uint32Array(3)
@@ -41,8 +41,10 @@ export function createFieldFunction({ contextWidth, bits, lanes }: FieldFormat):
       next[1] !== nonce[1] ||
       next[2] !== nonce[2]
     ) {
+      // Before anything is remembered: it throws for what is not a key, and the block would still be the former one's.
+      const words = markKeyWords(key)
       nonce.set(next)
-      chacha8Block(block, { key: markKeyWords(key), counter, nonce })
+      chacha8Block(block, { key: words, counter, nonce })
       lastKey = key
       lastCounter = counter
     }
