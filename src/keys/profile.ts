@@ -301,7 +301,11 @@ function assertProfileFields(draft: ProfileDraft): void {
   assertLayers(draft)
 }
 
-function assertLayers({ bits, layers }: Pick<ProfileDraft, 'bits' | 'layers'>): void {
+function assertLayers({
+  bits,
+  contextWidth,
+  layers,
+}: Pick<ProfileDraft, 'bits' | 'contextWidth' | 'layers'>): void {
   if (layers.length === 0) throw new RangeError('"layers" expected at least one layer, got none')
   const shares = new Map<Role, number>()
   const labels = new Set<string>()
@@ -328,6 +332,10 @@ function assertLayers({ bits, layers }: Pick<ProfileDraft, 'bits' | 'layers'>): 
       )
     shares.set(layer.role, layer.share)
   }
+  if (contextWidth === 0 && shares.size > 1)
+    throw new RangeError(
+      `"layers" expected one role at contextWidth 0, which has a single context to give away, got ${shares.size}`,
+    )
   const total = [...shares.values()].reduce((sum, share) => sum + share, 0)
   if (total !== SHARE_TOTAL)
     throw new RangeError(`"layers" expected shares of all roles to sum to ${SHARE_TOTAL}, got ${total}`)

@@ -32,9 +32,10 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,
     mark(logits, { key, context, lane }) {
-      // On a Float32Array the store rounds the sum once, whatever the engine: that is the Math.fround of the wire format.
+      // Both the step and the sum are rounded on a Float32Array, as a kernel of float32 additions would: the same bits everywhere.
+      const step = logits instanceof Float32Array ? Math.fround(delta) : delta
       for (let token = 0; token < vocabularySize; token++) {
-        if (field(key, context, token, lane) < param) logits[token]! += delta
+        if (field(key, context, token, lane) < param) logits[token]! += step
       }
     },
     score: (value) => (value < param ? 1 : 0),

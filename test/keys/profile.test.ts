@@ -56,12 +56,16 @@ const options: fc.Arbitrary<ProfileOptions> = fc
     ...rest,
     scheme: 'green-list',
     tokenizer: OPTIONS.tokenizer,
-    layers: labels.map((label, i) => ({
-      role: i === 0 ? ('provider' as const) : ('epoch' as const),
-      label,
-      lanes,
-      share: labels.length === 1 ? 65536 : i === 0 ? cut : 65536 - cut,
-    })),
+    layers: labels.map((label, i) => {
+      // Width 0 has one context, so one role.
+      const single = labels.length === 1 || rest.contextWidth === 0
+      return {
+        role: i === 0 || single ? ('provider' as const) : ('epoch' as const),
+        label,
+        lanes,
+        share: single ? 65536 : i === 0 ? cut : 65536 - cut,
+      }
+    }),
   }))
 
 describe('createProfile', () => {
@@ -228,6 +232,11 @@ describe('createProfile refuses', () => {
     expect(() => createProfile(MASTER, { ...OPTIONS, layers: [layer] })).toThrow(/"options\.layers\[0\]"/)
   })
 
+  test('several roles at width 0, whose single context only one could own', () => {
+    expectRefusal(() => createProfile(MASTER, { ...OPTIONS, contextWidth: 0 }), 'layers')
+    expectRefusal(() => parseProfile({ ...PROFILE, contextWidth: 0 }), 'layers')
+  })
+
   test('a vocabulary too large for four ids in one nonce, at width 4 only', () => {
     const sized = (contextWidth: number, vocabularySize: number): Profile =>
       createProfile(MASTER, { ...OPTIONS, contextWidth, vocabularySize })
@@ -354,15 +363,20 @@ describe('parseProfile', () => {
   })
 
   test('reads minus zero, which JSON can say, as zero', () => {
-    const text = JSON.stringify({ ...PROFILE, contextWidth: 0 }).replace(
+    const options: ProfileOptions = {
+      ...OPTIONS,
+      contextWidth: 0,
+      layers: [{ role: 'provider', label: 'acme' }],
+    }
+    const text = JSON.stringify(createProfile(MASTER, options)).replace(
       '"contextWidth":0',
       '"contextWidth":-0',
     )
     expect(Object.is(JSON.parse(text).contextWidth, -0)).toBe(true)
     expect(Object.is(parseProfile(text).contextWidth, 0)).toBe(true)
-    const created = createProfile(MASTER, { ...OPTIONS, contextWidth: -0 })
+    const created = createProfile(MASTER, { ...options, contextWidth: -0 })
     expect(created).toEqual(parseProfile(JSON.stringify(created)))
-    expect(profileDigest(created)).toBe(profileDigest(createProfile(MASTER, { ...OPTIONS, contextWidth: 0 })))
+    expect(profileDigest(created)).toBe(profileDigest(createProfile(MASTER, options)))
   })
 
   test.each(wrongValues({ except: [] }))('refuses %s', (_, value) => {
