@@ -46,7 +46,7 @@ export interface Conclusion {
 /** Puts a decision into words that claim what was measured and no more. */
 export function sentenceOf(suspect: string, decision: Decision, verdict: Verdict): string {
   const { keyId, tail, log10P } = verdict
-  const chance = log10P < -3 ? `10^${log10P.toFixed(1)}` : (10 ** log10P).toPrecision(2)
+  const chance = roundedUp(log10P)
   const probability = tail === 'bound' ? `at most ${chance}` : chance
   switch (decision) {
     case 'evidence':
@@ -56,6 +56,14 @@ export function sentenceOf(suspect: string, decision: Decision, verdict: Verdict
     case 'insufficient':
       return `Too little was observed of ${suspect} to say anything about key ${keyId}.`
     case 'protocol-mismatch':
-      return `Nothing can be said about ${suspect}: text known to be marked under key ${keyId} was not recognised on the same path (wrong tokenizer, key or profile).`
+      return `Nothing can be said about ${suspect}: text known to be marked under key ${keyId} was not recognised on the same path (too little of it, or a wrong tokenizer, key or profile).`
   }
+}
+
+/** A probability for reading. What is rounded is rounded up: the sentence may say too little, never too much. */
+function roundedUp(log10P: number): string {
+  if (log10P < -3) return `10^${(Math.ceil(10 * log10P) / 10).toFixed(1)}`
+  const p = 10 ** log10P
+  const unit = 10 ** (Math.floor(log10P) - 1)
+  return Math.min(1, Math.ceil(p / unit - 1e-9) * unit).toPrecision(2)
 }

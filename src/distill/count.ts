@@ -17,6 +17,7 @@ function* firstChoices(observations: readonly Observation[]): Generator<Coeffici
   for (const { window, tokens, weights } of observations) {
     let best = 0
     for (let k = 1; k < tokens.length; k++) if (weights[k]! > weights[best]!) best = k
-    if (tokens.length > 0) yield { window, token: tokens[best]!, value: 1 }
+    // Where all weights are zero the suspect made no choice.
+    if (weights[best]! > 0) yield { window, token: tokens[best]!, value: 1 }
   }
 }

@@ -4,6 +4,7 @@ export {
   createPlan,
   type Plan,
   type PlanOptions,
+  parsePlan,
   planDigest,
   type Statistic,
 } from '../plan/plan.ts'

@@ -6,7 +6,7 @@
  * A window that occurs earlier in the same context is left out: there the suspect could copy what followed it, whatever it
  * was trained on (docs/statistics.md, section 6).
  */
-import { assertArray, assertInteger, assertOptions, describe } from '../assert.ts'
+import { assertArray, assertInteger, assertOptions, assertRecord, describe } from '../assert.ts'
 import type { Context } from '../context.ts'
 import { lastIds } from '../context.ts'
 import type { Digest } from '../digest.ts'
@@ -26,9 +26,17 @@ export interface Observation {
   readonly references: readonly ArrayLike<number>[]
 }
 
-/** Observations of one suspect, with what was left out. */
+declare const keyBlind: unique symbol
+
+/**
+ * Observations of one suspect, with what was left out; made by {@link textObservations} and {@link rowObservations} only, for
+ * only they leave out windows that the suspect could copy from. Frozen.
+ */
 export interface Observations {
+  readonly [keyBlind]: true
   readonly access: Access
+  readonly contextWidth: number
+  readonly vocabularySize: number
   /** Digest of the prompts that were put, as the plan holds it. */
   readonly prompts: Digest
   /** Number of references that every observation has. */
@@ -46,7 +54,7 @@ export interface Answer {
   readonly completion: TokenIds
 }
 
-/** Largest number of tokens looked at in one position of a row: the top of the suspect and the references carry nearly all of it. */
+/** Largest number of tokens looked at in one position of a row: what the suspect holds most probable carries nearly all of it. */
 export const MOST_TOKENS = 100
 
 /**
@@ -59,13 +67,20 @@ export function textObservations(
   options: { contextWidth: number; vocabularySize: number; endOfText?: number },
 ): Observations {
   assertArray(answers, { name: 'answers', expected: 'an array of { prompt, completion }' })
-  const { contextWidth, vocabularySize, endOfText } = checkedOptions(options)
+  assertFormat(options, { keys: ['contextWidth', 'vocabularySize', 'endOfText'] })
+  const { contextWidth, vocabularySize, endOfText } = options
+  if (endOfText !== undefined)
+    assertInteger(endOfText, { name: 'options.endOfText', max: vocabularySize - 1 })
   const list: Observation[] = []
   let seen = 0
   let repeatedWindow = 0
-  for (const [a, { prompt, completion }] of answers.entries()) {
+  const prompts: TokenIds[] = []
+  for (const [a, answer] of answers.entries()) {
+    assertRecord(answer, { name: `answers[${a}]` })
+    const { prompt, completion } = answer
     assertTokenIds(prompt, { name: `answers[${a}].prompt`, vocabularySize })
     assertTokenIds(completion, { name: `answers[${a}].completion`, vocabularySize })
+    prompts.push(prompt)
     const end = endOfText === undefined ? -1 : Array.prototype.indexOf.call(completion, endOfText)
     const ids = [...prompt, ...completion].slice(0, end === -1 ? undefined : prompt.length + end + 1)
     const fresh = freshWindows(ids, contextWidth)
@@ -81,19 +96,22 @@ export function textObservations(
       else repeatedWindow++
     }
   }
-  return Object.freeze({
-    access: 'text' as const,
-    prompts: promptsDigest(answers.map(({ prompt }) => prompt)),
+  return mint({
+    access: 'text',
+    contextWidth,
+    vocabularySize,
+    prompts: promptsDigest(prompts),
     references: 0,
-    list: Object.freeze(list),
+    list,
     seen,
     repeatedWindow,
   })
 }
 
 /**
- * Observations of next-token probabilities over key-blind texts. In each position the tokens with the largest sum of square
- * roots over suspect and references are kept, at most {@link MOST_TOKENS}.
+ * Observations of next-token probabilities over key-blind texts. In each position the suspect's most probable tokens are kept,
+ * at most {@link MOST_TOKENS}. References have no say in which: one that carries the mark after all would lift green tokens
+ * over the threshold, and with them the sum of an innocent.
  * @param sequences the texts that were put, as ids.
  * @param rows the suspect's answer: for each sequence its length times `vocabularySize` probabilities (see `Suspect.rows`).
  * @param references the same for each reference, of the same sequences.
@@ -109,8 +127,13 @@ export function rowObservations(
   },
 ): Observations {
   assertArray(sequences, { name: 'sequences', expected: 'an array of token id arrays' })
-  const { contextWidth, vocabularySize } = checkedOptions(options)
-  const models = [rows, ...(options.references ?? [])]
+  assertFormat(options, { keys: ['contextWidth', 'vocabularySize', 'references'] })
+  const { contextWidth, vocabularySize, references = [] } = options
+  assertArray(references, {
+    name: 'options.references',
+    expected: 'an array of rows, one element a reference',
+  })
+  const models = [rows, ...references]
   for (const [m, model] of models.entries()) {
     const name = m === 0 ? 'rows' : `options.references[${m - 1}]`
     assertArray(model, { name, expected: 'an array of Float32Array, one a sequence' })
@@ -138,19 +161,40 @@ export function rowObservations(
         continue
       }
       const at = models.map((model) => model[s]!.subarray((i - 1) * vocabularySize, i * vocabularySize))
-      const tokens = largestRoots(at)
+      const tokens = likeliest(at[0]!)
       const [weights, ...references] = at.map((row) => Float64Array.from(tokens, (token) => row[token]!))
       list.push({ window: lastIds(ids, i, { contextWidth })!, tokens, weights: weights!, references })
     }
   }
-  return Object.freeze({
-    access: 'rows' as const,
+  return mint({
+    access: 'rows',
+    contextWidth,
+    vocabularySize,
     prompts: promptsDigest(sequences),
-    references: models.length - 1,
-    list: Object.freeze(list),
+    references: references.length,
+    list,
     seen,
     repeatedWindow,
   })
+}
+
+const minted = new WeakSet<object>()
+
+function mint(observations: Omit<Observations, typeof keyBlind>): Observations {
+  minted.add(observations)
+  Object.freeze(observations.list)
+  return Object.freeze(observations) as Observations
+}
+
+/** Refuses observations that were made elsewhere, also where no compiler checks. */
+export function assertObservations(
+  observations: unknown,
+  { name }: { name: string },
+): asserts observations is Observations {
+  if (typeof observations !== 'object' || observations === null || !minted.has(observations))
+    throw new TypeError(
+      `"${name}" expected observations made by textObservations() or rowObservations(), got something else; only they leave out what could be copied`,
+    )
 }
 
 /** fresh[i]: the window before position i (i from contextWidth to length) occurs there for the first time in `ids`. */
@@ -166,17 +210,15 @@ function freshWindows(ids: TokenIds, contextWidth: number): readonly boolean[] {
   return fresh
 }
 
-function largestRoots(rows: readonly Float32Array[]): Uint32Array {
-  const size = rows[0]!.length
-  const roots = new Float64Array(size)
-  for (const row of rows) for (let v = 0; v < size; v++) roots[v]! += Math.sqrt(row[v]!)
-  if (size <= MOST_TOKENS) return Uint32Array.from(roots.keys())
-  const least = roots.slice().sort()[size - MOST_TOKENS]!
+function likeliest(row: Float32Array): Uint32Array {
+  const size = row.length
+  if (size <= MOST_TOKENS) return Uint32Array.from(row.keys())
+  const least = row.slice().sort()[size - MOST_TOKENS]!
   const tokens = new Uint32Array(MOST_TOKENS)
   let above = 0
-  for (let v = 0; v < size; v++) if (roots[v]! > least) tokens[above++] = v
+  for (let v = 0; v < size; v++) if (row[v]! > least) tokens[above++] = v
   // Ties at the threshold go to the lowest ids: the same tokens on every machine.
-  for (let v = 0; v < size && above < MOST_TOKENS; v++) if (roots[v] === least) tokens[above++] = v
+  for (let v = 0; v < size && above < MOST_TOKENS; v++) if (row[v] === least) tokens[above++] = v
   return tokens.sort()
 }
 
@@ -191,13 +233,11 @@ function assertRows(rows: unknown, { name, values }: { name: string; values: num
   }
 }
 
-function checkedOptions<T extends { contextWidth: number; vocabularySize: number; endOfText?: number }>(
-  options: T,
-): T {
-  assertOptions(options, { name: 'options' })
+function assertFormat(
+  options: { readonly contextWidth: number; readonly vocabularySize: number },
+  { keys }: { keys: readonly string[] },
+): void {
+  assertOptions(options, { name: 'options', keys })
   assertInteger(options.contextWidth, { name: 'options.contextWidth', max: 4 })
   assertInteger(options.vocabularySize, { name: 'options.vocabularySize', min: 2 })
-  if (options.endOfText !== undefined)
-    assertInteger(options.endOfText, { name: 'options.endOfText', max: options.vocabularySize - 1 })
-  return options
 }

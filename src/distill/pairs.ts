@@ -26,6 +26,11 @@ export interface Coefficient {
  */
 const GRID = 2 ** -32
 
+/** The multiple of the grid that is nearest. */
+export function onGrid(value: number): number {
+  return Math.round(value / GRID) * GRID
+}
+
 /** Sums coefficients by pair. Pairs whose sum rounds to 0 carry nothing and are dropped. */
 export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: number): WeightedPairs {
   const stride = contextWidth + 1
@@ -36,7 +41,7 @@ export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: num
     for (let j = 0; j < contextWidth; j++) tuple[j] = window[j]!
     tuple[contextWidth] = token
     const index = set.indexOf(tuple)
-    sums[index] = (sums[index] ?? 0) + Math.round(value / GRID) * GRID
+    sums[index] = (sums[index] ?? 0) + onGrid(value)
   }
   const words = set.toWords()
   const order = [...sums.keys()].filter((index) => sums[index] !== 0)

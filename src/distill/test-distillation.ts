@@ -3,21 +3,21 @@
  * meet the key here, for the first time. Under the null the suspect does not depend on the key, so given everything that it
  * said the field numbers are the only thing that is random, and their law is known (docs/statistics.md, section 5).
  */
-import { assertInteger, assertOptions, assertRecord } from '../assert.ts'
+import { assertInteger, assertOptions } from '../assert.ts'
 import { assertCountable, type Countable } from '../detect/countable.ts'
 import { detect } from '../detect/detect.ts'
 import { type Decision, type VerdictSubject, verdictOf, weightedVerdictOf } from '../detect/verdict.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
-import { type Profile, parseProfile, profileDigest } from '../keys/profile.ts'
-import { type Plan, planDigest, type Statistic } from '../plan/plan.ts'
+import { type Profile, parseProfile, profileDigest, roleRanges } from '../keys/profile.ts'
+import { type Plan, parsePlan, planDigest, type Statistic } from '../plan/plan.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
 import { type Conclusion, type Finding, type InstrumentCheck, sentenceOf } from './conclusion.ts'
 import { contrastPairs } from './contrast.ts'
 import { countPairs } from './count.ts'
 import { decoyExhibit, decoyMaterial } from './decoys.ts'
-import type { Observations } from './observations.ts'
+import { assertObservations, type Observations } from './observations.ts'
 import { ownPairs, weightedScoreSum } from './score-pairs.ts'
 
 /** What {@link testDistillation} is given. */
@@ -47,12 +47,13 @@ export function testDistillation(test: DistillationTest): Conclusion {
     name: 'test',
     keys: ['plan', 'observations', 'profile', 'key', 'lane', 'instrument'],
   })
-  const { plan, observations, key, instrument } = test
+  const { observations, key, lane = 0, instrument } = test
   assertMarkKeys([key], { name: 'test.key' })
   const profile = parseProfile(test.profile)
-  assertKeyFits(key, profile)
-  const lane = test.lane ?? 0
+  assertKeyOf(profile, key)
   assertInteger(lane, { name: 'test.lane', max: key.format.lanes - 1 })
+  const plan = parsePlan(test.plan)
+  assertObservations(observations, { name: 'test.observations' })
   assertAsPlanned(plan, profile, observations)
   const scheme = schemeOf(profile, { lanes: key.format.lanes })
   const check = instrument === undefined ? undefined : checkInstrument(instrument, { key, lane })
@@ -139,27 +140,44 @@ function checkInstrument(
   return Object.freeze({ passed: decision === 'evidence', counted, log10P })
 }
 
+/**
+ * The profile committed to its keys before any text was marked: a key that it does not name could have been chosen afterwards.
+ * A key that was derived for other shares would score windows of other layers.
+ */
+function assertKeyOf(profile: Profile, key: MarkKey): void {
+  assertKeyFits(key, profile)
+  const keyIds = profile.layers.map(({ keyId }) => keyId)
+  const layer = profile.layers.find(({ keyId }) => keyId === key.keyId)
+  if (!layer)
+    throw new RangeError(
+      `"test.key" expected a key of the profile (key id ${keyIds.join(' or ')}), got key id ${key.keyId}`,
+    )
+  const { from, to } = roleRanges(profile.layers).get(layer.role)!
+  if (key.range.from !== from || key.range.to !== to)
+    throw new RangeError(
+      `"test.key" expected a key for route values ${from}..${to - 1} as the profile says, got one for ${key.range.from}..${key.range.to - 1}, derived for a profile with other shares`,
+    )
+}
+
 /** The observations are those of the plan's prompts and access, and plan and profile speak of one mark. */
 function assertAsPlanned(plan: Plan, profile: Profile, observations: Observations): void {
-  assertRecord(plan, { name: 'test.plan' })
-  assertRecord(observations, { name: 'test.observations' })
   for (const field of ['contextWidth', 'vocabularySize'] as const) {
     if (plan[field] !== profile[field])
       throw new RangeError(
         `"test.plan.${field}" expected ${profile[field]} as in the profile, got ${plan[field]}`,
       )
   }
-  const planned = { access: plan.access, prompts: plan.prompts.digest, references: plan.references.length }
-  for (const field of ['access', 'prompts', 'references'] as const) {
+  const planned = {
+    access: plan.access,
+    contextWidth: plan.contextWidth,
+    vocabularySize: plan.vocabularySize,
+    prompts: plan.prompts.digest,
+    references: plan.references.length,
+  }
+  for (const field of ['access', 'contextWidth', 'vocabularySize', 'prompts', 'references'] as const) {
     if (observations[field] !== planned[field])
       throw new RangeError(
         `"test.observations.${field}" expected ${planned[field]} as planned, got ${observations[field]}`,
-      )
-  }
-  for (const { window } of observations.list) {
-    if (window.length !== plan.contextWidth)
-      throw new RangeError(
-        `"test.observations" expected windows of ${plan.contextWidth} ids as planned, got one of ${window.length}`,
       )
   }
 }
