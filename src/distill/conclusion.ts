@@ -50,9 +50,9 @@ export function sentenceOf(suspect: string, decision: Decision, verdict: Verdict
   const probability = tail === 'bound' ? `at most ${chance}` : chance
   switch (decision) {
     case 'evidence':
-      return `Evidence that ${suspect} was trained on text marked under key ${keyId}: by chance it would agree with that key so well with probability ${probability}. How the text reached it is not shown.`
+      return `Evidence that ${suspect} depends on key ${keyId}, as training on text marked under it would make it: by chance it would agree with that key so well with probability ${probability}. How such text reached it is not shown.`
     case 'no-evidence':
-      return `No evidence that ${suspect} was trained on text marked under key ${keyId}: by chance it would agree with that key so well with probability ${probability}. This clears nobody: the test may have been too weak.`
+      return `No evidence that ${suspect} depends on key ${keyId}, as training on text marked under it would make it: by chance it would agree with that key so well with probability ${probability}. This clears nobody: the test may have been too weak.`
     case 'insufficient':
       return `Too little was observed of ${suspect} to say anything about key ${keyId}.`
     case 'protocol-mismatch':

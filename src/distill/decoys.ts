@@ -2,8 +2,9 @@
  * The decoy exhibit: the same pairs and coefficients under keys that nobody picked. They show where chance would put the
  * statistic, and that the instrument is in order: standardised, they must have mean 0 and standard deviation 1.
  */
-import { hexToBytes } from '../bytes.ts'
-import { digestJson } from '../digest.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { concatBytes, hexToBytes, utf8ToBytes } from '../bytes.ts'
+import { canonicalJson } from '../digest.ts'
 import { decoyKeys, type MarkKey } from '../keys/mark-key.ts'
 import { type Plan, planDigest } from '../plan/plan.ts'
 import type { Scheme } from '../schemes/scheme.ts'
@@ -25,12 +26,17 @@ export interface DecoyExhibit {
   readonly standardDeviation: number
 }
 
-/** Material of the decoys: SHA-256 of the plan, then of what the suspect said. Fixed before any key is used, and nobody's choice. */
+/**
+ * Material of the decoys: SHA-256 of the plan, then of all observations, one canonical JSON line each. Fixed before any key is
+ * used, and nobody's choice.
+ */
 export function decoyMaterial(plan: Plan, { list }: Observations): Uint8Array {
-  const said = list.map(({ window, tokens, weights }) =>
-    [window, tokens, weights].map((part) => Array.from(part)),
-  )
-  return hexToBytes((planDigest(plan) + digestJson(said)).replaceAll('sha256:', ''))
+  const observed = sha256.create()
+  for (const { window, tokens, weights, references } of list) {
+    const line = [window, tokens, weights, ...references].map((part) => Array.from(part))
+    observed.update(utf8ToBytes(`${canonicalJson(line)}\n`))
+  }
+  return concatBytes(hexToBytes(planDigest(plan).slice('sha256:'.length)), observed.digest())
 }
 
 /** Scores pairs under `count` decoys; undefined where there is nothing to compare. */

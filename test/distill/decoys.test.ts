@@ -49,7 +49,7 @@ describe('material', () => {
   const hex = (of: Uint8Array) => Buffer.from(of).toString('hex')
 
   test('is the digest of the plan and of what was said', () => {
-    const said = createHash('sha256').update('[[[2],[3],[1]],[[3],[4],[1]]]').digest('hex')
+    const said = createHash('sha256').update('[[2],[3],[1]]\n[[3],[4],[1]]\n').digest('hex')
     expect(hex(decoyMaterial(plan, observe(answers)))).toBe(planDigest(plan).slice(7) + said)
   })
 

@@ -435,8 +435,8 @@ describe('sentences', () => {
 
   test('what may be said', () => {
     expect(all.map((decision) => sentence(decision, -9.33))).toEqual([
-      'Evidence that model-x was trained on text marked under key 0123456789abcdef: by chance it would agree with that key so well with probability 10^-9.3. How the text reached it is not shown.',
-      'No evidence that model-x was trained on text marked under key 0123456789abcdef: by chance it would agree with that key so well with probability 10^-9.3. This clears nobody: the test may have been too weak.',
+      'Evidence that model-x depends on key 0123456789abcdef, as training on text marked under it would make it: by chance it would agree with that key so well with probability 10^-9.3. How such text reached it is not shown.',
+      'No evidence that model-x depends on key 0123456789abcdef, as training on text marked under it would make it: by chance it would agree with that key so well with probability 10^-9.3. This clears nobody: the test may have been too weak.',
       'Too little was observed of model-x to say anything about key 0123456789abcdef.',
       'Nothing can be said about model-x: text known to be marked under key 0123456789abcdef was not recognised on the same path (too little of it, or a wrong tokenizer, key or profile).',
     ])
