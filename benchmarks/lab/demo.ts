@@ -1,9 +1,9 @@
 /**
  * `npm run demo`: the main job on a real model, on this machine, without a network. See demo/experiment.ts for what it does.
- * Exit code 0 when it ran; what it found is in its output.
+ * Exit code 0 when it ran, whatever it found; 2 for wrong usage, 3 when it could not finish.
  */
 import { existsSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { readKeyFile, writeKeyFile } from '../../src/keys/key-file.ts'
 import { generateMasterKey, type MasterKey } from '../../src/keys/master.ts'
 import { runExperiment, sizes } from './demo/experiment.ts'
@@ -18,6 +18,10 @@ interface DemoOptions {
   readonly keyFile?: string
 }
 
+// Never 1: a crash must not read as an answer.
+const USAGE = 2
+const COULD_NOT_FINISH = 3
+
 const program = new Command('demo')
   .description(
     'Mark the outputs of a small language model, distil a thief from them and an innocent from unmarked ones, and test both.',
@@ -26,9 +30,17 @@ const program = new Command('demo')
   .option('--json', 'print one JSON document and nothing else', false)
   .option('--seed <text>', 'all randomness but the key comes from it', 'dyetrace')
   .option('--key-file <path>', 'use the key in this file; without such a file, draw one and write it there')
+  .exitOverride()
   .action(demo)
 
-await program.parseAsync()
+try {
+  await program.parseAsync()
+} catch (error) {
+  // commander has already written what it has to say.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : USAGE)
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(COULD_NOT_FINISH)
+}
 
 async function demo({ quick, json, seed, keyFile }: DemoOptions): Promise<void> {
   const { onStep, stop } = showProgress()

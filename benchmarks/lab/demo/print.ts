@@ -32,7 +32,7 @@ export function printable(
     '',
     detectionTable(summary.detections),
     '',
-    `${pc.bold('Was it trained on marked outputs?')} Key ${summary.keyId}, seed ${JSON.stringify(summary.seed)}. A suspect's first line decides; lines with a dash stand beside it.`,
+    `${pc.bold('Was it trained on marked outputs?')} Key ${summary.keyId}, seed ${JSON.stringify(summary.seed)}. Lines with a dash stand beside the one that decides.`,
     '',
     suspectTable(summary.suspects),
     '',
@@ -70,7 +70,7 @@ function colouredPassage(
 function detectionTable(detections: Summary['detections']): string {
   const table = new Table({ head: ['text', 'key', 'pairs', 'green', 'log10 p', 'decision'], ...style })
   for (const { text, key, n, greenRate, log10P, decision } of detections)
-    table.push([text, key, n, greenRate.toFixed(3), log10P.toFixed(2), decided(decision)])
+    table.push([text, key, n, greenRate.toFixed(3), decimal(log10P), decided(decision)])
   return table.toString()
 }
 
@@ -95,8 +95,8 @@ function suspectTable(lines: readonly SuspectLine[]): string {
       line.n,
       line.greenRate.toFixed(3),
       line.interval ? line.interval.map((end) => end.toFixed(3)).join(' .. ') : '',
-      line.log10P.toFixed(2),
-      line.log10E.toFixed(2),
+      decimal(line.log10P),
+      decimal(line.log10E),
       decided(line.decision),
     ])
   }
@@ -104,6 +104,11 @@ function suspectTable(lines: readonly SuspectLine[]): string {
 }
 
 const style = { style: { head: [], border: [] } }
+
+/** Two decimals, and no minus before a zero. */
+function decimal(value: number): string {
+  return value.toFixed(2).replace(/^-(0\.00)$/, '$1')
+}
 
 function decided(decision: string): string {
   return decision === 'evidence' ? pc.red(pc.bold(decision)) : decision
