@@ -45,11 +45,12 @@ export interface Countable {
   /** Number of distinct pairs. */
   readonly count: number
   readonly skipped: Skipped
-  /** The pairs, `contextWidth + 1` words each: context oldest first, then token; in the order of first occurrence. */
+  /** A copy of the pairs, `contextWidth + 1` words each: context oldest first, then token; in the order of first occurrence. */
   readonly pairs: Uint32Array
 }
 
-const minted = new WeakSet<object>()
+// The pairs that are scored. What callers see is a copy: no freezing stops them from writing repeats into an array of words.
+const minted = new WeakMap<object, Uint32Array>()
 
 /**
  * Collects what may be counted from documents that are judged together: repeats within and across them count once.
@@ -106,15 +107,24 @@ export function countable(
       }
     }
   }
+  const words = set.toWords()
   const record = {
     profile: checked,
     seen,
     count: set.size,
     skipped: Object.freeze(skipped),
-    pairs: set.toWords(),
+    get pairs() {
+      return words.slice()
+    },
   }
-  minted.add(record)
+  minted.set(record, words)
   return Object.freeze(record) as unknown as Countable
+}
+
+/** The pairs of positions that `countable` made, as it made them. */
+export function pairsOf(positions: Countable): Uint32Array {
+  assertCountable(positions, { name: 'positions' })
+  return minted.get(positions)!
 }
 
 /** Refuses positions that `countable` did not make, also where no compiler checks. */
@@ -135,7 +145,7 @@ function assertDocument(
   assertRecord(document, { name, keys: ['ids', 'promptLength'] })
   const ids = document['ids']
   assertTokenIds(ids, { name: `${name}.ids`, vocabularySize })
-  const promptLength = document['promptLength'] ?? 0
+  const promptLength = document['promptLength'] === undefined ? 0 : document['promptLength']
   assertInteger(promptLength, { name: `${name}.promptLength`, max: ids.length })
   return { ids, promptLength }
 }

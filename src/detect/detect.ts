@@ -5,7 +5,7 @@ import { assertInteger, assertOptions } from '../assert.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
-import { assertCountable, type Countable } from './countable.ts'
+import { type Countable, pairsOf } from './countable.ts'
 import { gatherEvidence } from './evidence.ts'
 import { type DecisionRule, resolveRule, type Verdict, verdictOf } from './verdict.ts'
 
@@ -33,15 +33,15 @@ export interface DetectOptions extends DecisionRule {
  * if (key) detect(countable([{ ids: [0, 1, 2] }], profile), key).decision // 'insufficient'
  */
 export function detect(positions: Countable, key: MarkKey, options: DetectOptions = {}): Verdict {
-  assertCountable(positions, { name: 'positions' })
+  const pairs = pairsOf(positions)
   assertMarkKeys([key], { name: 'key' })
   assertOptions(options, { name: 'options', keys: ['alpha', 'minimumCounted', 'lane'] })
   const rule = resolveRule(options)
-  const lane = options.lane ?? 0
+  const { lane = 0 } = options
   assertKeyFits(key, positions.profile)
   assertInteger(lane, { name: 'options.lane', max: key.format.lanes - 1 })
   const scheme = schemeOf(positions.profile, { lanes: key.format.lanes })
-  const evidence = gatherEvidence(positions.pairs, { scheme, key, lane })
+  const evidence = gatherEvidence(pairs, { scheme, key, lane })
   return verdictOf(
     evidence,
     { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen: positions.seen },

@@ -7,11 +7,16 @@ import type { Role } from '../keys/profile.ts'
 import { lnEValue } from '../stats/e-value.ts'
 import { type RateInterval, rateInterval } from '../stats/interval.ts'
 import type { NullLaw } from '../stats/law.ts'
-import { lnUpperTail, nullMean, nullVariance } from '../stats/tail.ts'
-import { effectiveCount, lnWeightedEValue, lnWeightedTailBound } from '../stats/weighted.ts'
+import { lnLeastTail, lnUpperTail, nullMean, nullVariance } from '../stats/tail.ts'
+import {
+  effectiveCount,
+  lnLeastWeightedTail,
+  lnWeightedEValue,
+  lnWeightedTailBound,
+} from '../stats/weighted.ts'
 import type { Evidence, WeightedEvidence } from './evidence.ts'
 
-/** evidence: p <= alpha. no-evidence: p > alpha, which clears nobody. insufficient: too little to say. protocol-mismatch: the instrument did not work. */
+/** evidence: p <= alpha. no-evidence: p > alpha, which clears nobody. insufficient: too little to say, either way. protocol-mismatch: the instrument did not work. */
 export type Decision = 'evidence' | 'no-evidence' | 'insufficient' | 'protocol-mismatch'
 
 /** What a test found. */
@@ -47,6 +52,8 @@ export interface Verdict {
   /** Natural log of the e-value. */
   readonly lnE: number
   readonly alpha: number
+  /** Fewer pairs (with coefficients: effective pairs) than this are "insufficient". */
+  readonly minimumCounted: number
   readonly decision: Decision
   /** How many keys were tried together, and how that was paid for. */
   readonly family: { readonly size: number; readonly method: 'none' | 'holm' }
@@ -64,11 +71,12 @@ export interface CoefficientSums {
 
 /** What the caller decides before looking. */
 export interface DecisionRule {
-  /** Level of the test: the chance to accuse an innocent. @defaultValue 1e-6 */
+  /** Level of the test: the chance to accuse an innocent is at most this. @defaultValue 1e-6 */
   readonly alpha?: number
   /**
    * Fewer counted pairs than this are "insufficient", whatever they show.
-   * @defaultValue 64: below it even strongly marked prose seldom reaches 1e-6, so a "no" would mean nothing
+   * @defaultValue 64: with fewer, text that is green twice as often as chance (1/2 instead of 1/4) does not reach 1e-6, so a "no"
+   * would mean little
    */
   readonly minimumCounted?: number
 }
@@ -109,7 +117,7 @@ export function verdictOf(
     interval: Object.freeze(rateInterval(sum, { n })),
     lnE: lnEValue(law, evidence),
   }
-  return freezeVerdict(measured, { subject, rule, informative: n })
+  return freezeVerdict(measured, { subject, rule, informative: n, lnLeast: lnLeastTail(law, n) })
 }
 
 /** Turns a weighted sum of scores into a verdict by the guaranteed bound. */
@@ -137,7 +145,12 @@ export function weightedVerdictOf(
     mean: nullMean(law) + (absolute === 0 ? 0 : excess / absolute),
     lnE: lnWeightedEValue(law, { coefficients, excess }),
   }
-  return freezeVerdict(measured, { subject, rule, informative: Math.floor(effective) })
+  return freezeVerdict(measured, {
+    subject,
+    rule,
+    informative: Math.floor(effective),
+    lnLeast: lnLeastWeightedTail(law, coefficients),
+  })
 }
 
 type Measured = Pick<
@@ -145,12 +158,12 @@ type Measured = Pick<
   'counted' | 'sum' | 'law' | 'weights' | 'lnP' | 'tail' | 'mean' | 'interval' | 'lnE'
 >
 
-// `informative`: the number of pairs that the rule's minimum is held against.
+// `informative`: the number of pairs that the rule's minimum is held against. `lnLeast`: the smallest p that any scores could have given.
 function freezeVerdict(
   measured: Measured,
-  about: { subject: VerdictSubject; rule: Required<DecisionRule>; informative: number },
+  about: { subject: VerdictSubject; rule: Required<DecisionRule>; informative: number; lnLeast: number },
 ): Verdict {
-  const { subject, rule, informative } = about
+  const { subject, rule, informative, lnLeast } = about
   const { alpha, minimumCounted } = rule
   const { lnP, mean, law } = measured
   const notes = [...(subject.notes ?? [])]
@@ -160,6 +173,11 @@ function freezeVerdict(
     const kind = measured.weights ? 'effective pairs' : 'pairs'
     notes.push(
       `${informative} ${kind}, fewer than the ${minimumCounted} asked for: this says neither yes nor no`,
+    )
+  } else if (lnLeast > Math.log(alpha)) {
+    decision = 'insufficient'
+    notes.push(
+      `even the highest scores on these pairs would give p = 10^${(lnLeast / Math.LN10).toFixed(1)}, above alpha: this says neither yes nor no`,
     )
   } else if (decision === 'no-evidence') {
     notes.push('no evidence is not a clearance: a weaker mark, or another key, may still be there')
@@ -176,6 +194,7 @@ function freezeVerdict(
     log10P: lnP / Math.LN10,
     effect: (mean - nullMean(law)) / Math.sqrt(nullVariance(law)),
     alpha,
+    minimumCounted,
     decision,
     family: Object.freeze({ size: 1, method: 'none' as const }),
     notes: Object.freeze(notes),

@@ -31,8 +31,9 @@ export interface BinomialParameters {
  * const lnP = lnBinomialUpperTail(148, { n: 371, p: 0.25 })
  * console.log((lnP / Math.LN10).toFixed(2)) // -9.68
  */
-export function lnBinomialUpperTail(k: number, { n, p }: BinomialParameters): number {
-  assertArguments(k, { n, p })
+export function lnBinomialUpperTail(k: number, parameters: BinomialParameters): number {
+  assertArguments(k, parameters)
+  const { n, p } = parameters
   if (k <= 0) return 0
   if (k > n || p === 0) return -Infinity
   if (p === 1) return 0
@@ -49,8 +50,9 @@ export function lnBinomialUpperTail(k: number, { n, p }: BinomialParameters): nu
  * import { lnBinomialLowerTail } from 'dyetrace/stats'
  * console.log(lnBinomialLowerTail(0, { n: 10, p: 0.5 }) === 10 * Math.log(0.5)) // true
  */
-export function lnBinomialLowerTail(k: number, { n, p }: BinomialParameters): number {
-  assertArguments(k, { n, p })
+export function lnBinomialLowerTail(k: number, parameters: BinomialParameters): number {
+  assertArguments(k, parameters)
+  const { n, p } = parameters
   if (k < 0) return -Infinity
   if (k >= n || p === 0) return 0
   if (p === 1) return -Infinity
@@ -67,8 +69,9 @@ export function lnBinomialLowerTail(k: number, { n, p }: BinomialParameters): nu
  * import { lnBinomialPmf } from 'dyetrace/stats'
  * console.log(Math.exp(lnBinomialPmf(1, { n: 2, p: 0.5 })).toFixed(6)) // 0.500000
  */
-export function lnBinomialPmf(k: number, { n, p }: BinomialParameters): number {
-  assertArguments(k, { n, p })
+export function lnBinomialPmf(k: number, parameters: BinomialParameters): number {
+  assertArguments(k, parameters)
+  const { n, p } = parameters
   if (k < 0 || k > n) return -Infinity
   if (p === 0) return k === 0 ? 0 : -Infinity
   if (p === 1) return k === n ? 0 : -Infinity
@@ -119,7 +122,8 @@ function lnUpper(k: number, side: TwoSidedLaw): number {
 
 /** ln P[X = k] for 0 <= k <= n: minus the deviance, and three errors of Stirling's formula (Loader 2000, equation 3). */
 function lnPoint(k: number, { n, p, q, lnP, lnQ, delta }: TwoSidedLaw): number {
-  if (k === 0) return n * lnQ
+  // + 0 makes +0 of the -0 that n = 0 gives: -0 would not come back from JSON as itself.
+  if (k === 0) return n * lnQ + 0
   if (k === n) return n * lnP
   const rest = n - k
   const d = delta(k)
@@ -164,5 +168,6 @@ function tailOverPoint(a: number, { n, p: x, q: y }: TwoSidedLaw, lambda: number
 
 /** ln(1 - exp(x)) for x < 0, right at both ends (Maechler 2012). */
 function ln1MinusExp(x: number): number {
-  return x > -Math.LN2 ? Math.log(-Math.expm1(x)) : Math.log1p(-Math.exp(x))
+  // + 0 as in lnPoint, for an x below -745.
+  return x > -Math.LN2 ? Math.log(-Math.expm1(x)) : Math.log1p(-Math.exp(x)) + 0
 }

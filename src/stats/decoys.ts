@@ -2,6 +2,7 @@
  * P-values by decoys: draw keys that nobody picked and see how many do as well as the tested one. Exact at any number of
  * decoys and for any statistic, but never smaller than 1 / (number + 1), so it convinces beside another p-value, not instead.
  */
+import { assertArray } from '../assert.ts'
 
 /** What decoys say. */
 export interface DecoyP {
@@ -19,8 +20,10 @@ export interface DecoyP {
  * decoyP(3, [1, 2, 3, 4]) // { p: 0.6, floor: 0.2 }
  */
 export function decoyP(observed: number, decoys: readonly number[]): DecoyP {
-  const floor = 1 / (decoys.length + 1)
-  // Written so that a NaN on either side counts against the accuser.
-  const atLeast = decoys.filter((decoy) => !(decoy < observed)).length
-  return { p: (1 + atLeast) * floor, floor }
+  assertArray(decoys, { name: 'decoys', expected: 'an array of numbers' })
+  let below = 0
+  // Counted from the other side, so that whatever cannot be compared (NaN, a hole in the list) counts against the accuser.
+  for (let i = 0; i < decoys.length; i++) if (decoys[i]! < observed) below++
+  const draws = decoys.length + 1
+  return { p: (draws - below) / draws, floor: 1 / draws }
 }

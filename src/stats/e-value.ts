@@ -8,7 +8,7 @@
 import { lnBinomialLowerTail, lnBinomialPmf } from './binomial.ts'
 import type { NullLaw } from './law.ts'
 import { lnMeanExp } from './ln-mean-exp.ts'
-import type { ScoreSum } from './tail.ts'
+import { assertScoreSum, type ScoreSum } from './tail.ts'
 
 /**
  * Two priors, mixed evenly, with the null rate as their mean and the weight of this many pairs. The heavy one is for weak marks (at
@@ -27,11 +27,14 @@ const PRIOR_PAIRS: readonly number[] = [10, 1000]
  * @param law - null law of one score
  * @param evidence - sum and number of scores
  * @returns natural log, finite; `exp` of it is the e-value
+ * @throws TypeError or RangeError for a law that is not known, or a sum that n scores cannot give
  * @example
  * import { lnEValue } from 'dyetrace/stats'
  * lnEValue({ kind: 'bernoulli', p: 0.25 }, { sum: 0, n: 0 }) // 0
  */
-export function lnEValue(law: NullLaw, { sum, n }: ScoreSum): number {
+export function lnEValue(law: NullLaw, evidence: ScoreSum): number {
+  assertScoreSum(law, evidence)
+  const { sum, n } = evidence
   switch (law.kind) {
     case 'bernoulli': {
       const { p } = law

@@ -1,8 +1,9 @@
 /**
  * From a null law and a sum of n scores to a tail: the one switch over all laws. A new law is a case here, not a new test.
  */
+import { assertInteger, assertRecord } from '../assert.ts'
 import { lnBinomialUpperTail } from './binomial.ts'
-import type { NullLaw } from './law.ts'
+import { assertNullLaw, type NullLaw } from './law.ts'
 
 /** A sum of n distinct scores. */
 export interface ScoreSum {
@@ -10,16 +11,44 @@ export interface ScoreSum {
   readonly n: number
 }
 
-/** ln of the chance that n null scores sum to `sum` or more, exactly. n = 0 gives 0: nothing seen, nothing said. */
-export function lnUpperTail(law: NullLaw, { sum, n }: ScoreSum): number {
+/**
+ * ln of the chance that n null scores sum to `sum` or more, exactly. n = 0 gives 0: nothing seen, nothing said. A sum that n
+ * scores cannot reach gives -Infinity.
+ * @throws TypeError or RangeError for a law that is not known or counts that are not integers.
+ */
+export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
+  assertNullLaw(law)
+  assertRecord(evidence, { name: 'evidence' })
+  const { sum, n } = evidence
   switch (law.kind) {
     case 'bernoulli':
       return lnBinomialUpperTail(sum, { n, p: law.p })
   }
 }
 
+/** ln of the smallest tail that n scores can give: what they would say if each were as high as it can be. */
+export function lnLeastTail(law: NullLaw, n: number): number {
+  switch (law.kind) {
+    case 'bernoulli':
+      return lnUpperTail(law, { sum: n, n })
+  }
+}
+
+/** Refuses sums that n scores cannot give: evidence of them is a mistake, and it would be the strongest of all. */
+export function assertScoreSum(law: NullLaw, evidence: ScoreSum): void {
+  assertNullLaw(law)
+  assertRecord(evidence, { name: 'evidence' })
+  const { sum, n } = evidence
+  assertInteger(n, { name: 'evidence.n' })
+  switch (law.kind) {
+    case 'bernoulli':
+      assertInteger(sum, { name: 'evidence.sum', max: n })
+  }
+}
+
 /** Mean of one null score. */
 export function nullMean(law: NullLaw): number {
+  assertNullLaw(law)
   switch (law.kind) {
     case 'bernoulli':
       return law.p
@@ -28,6 +57,7 @@ export function nullMean(law: NullLaw): number {
 
 /** Variance of one null score. */
 export function nullVariance(law: NullLaw): number {
+  assertNullLaw(law)
   switch (law.kind) {
     case 'bernoulli':
       return law.p * (1 - law.p)

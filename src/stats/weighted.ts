@@ -4,19 +4,22 @@
  * ln P[S >= s] <= sum of ln M(theta a_i) - theta s, for every theta > 0. The best theta is found by bisection; a poor search could
  * only make the p-value larger, never smaller.
  */
-import { assertNumber, describe } from '../assert.ts'
-import type { NullLaw } from './law.ts'
+import { assertNumber, assertRecord, describe } from '../assert.ts'
+import { compensatedSum } from './compensated-sum.ts'
+import { assertNullLaw, type NullLaw } from './law.ts'
 import { lnMeanExp } from './ln-mean-exp.ts'
 import { nullVariance } from './tail.ts'
 
 /** Coefficients of distinct pairs and T = S - E[S] = sum of a_i (x_i - null mean). */
 export interface WeightedSum {
   readonly coefficients: Float64Array
+  /** T, known to within 1e-15 times the sum of the absolute coefficients; more than the largest possible T is read as that. */
   readonly excess: number
 }
 
 /** Variance of S under the null: (variance of one score) times the sum of a_i^2. */
 export function weightedVariance(law: NullLaw, coefficients: Float64Array): number {
+  assertCoefficients(coefficients)
   let squares = 0
   for (const a of coefficients) squares += a * a
   return nullVariance(law) * squares
@@ -27,9 +30,12 @@ export function weightedVariance(law: NullLaw, coefficients: Float64Array): numb
  * that few field numbers decide, however many pairs there are.
  */
 export function effectiveCount(coefficients: Float64Array): number {
+  assertCoefficients(coefficients)
+  const unit = unitOf(coefficients)
   let squares = 0
   let fourths = 0
-  for (const a of coefficients) {
+  for (const coefficient of coefficients) {
+    const a = coefficient / unit
     squares += a * a
     fourths += a * a * a * a
   }
@@ -41,7 +47,8 @@ export function effectiveCount(coefficients: Float64Array): number {
  * coefficients, which may have both signs.
  *
  * @returns natural log, at most 0; 0 where the excess is not positive
- * @throws TypeError or RangeError for coefficients that are not a Float64Array, or a value that is not finite
+ * @throws TypeError or RangeError for a law that is not known, coefficients that are not a Float64Array, or a value that is not
+ * finite
  * @example
  * import { lnWeightedTailBound } from 'dyetrace/stats'
  * const law = { kind: 'bernoulli', p: 0.5 } as const
@@ -49,22 +56,35 @@ export function effectiveCount(coefficients: Float64Array): number {
  * console.log((lnP / Math.LN10).toFixed(2)) // -3.57, where the exact tail P[Bin(100, 1/2) >= 70] is 10^-4.41
  */
 export function lnWeightedTailBound(law: NullLaw, sum: WeightedSum): number {
-  assertWeightedSum(sum)
-  const { coefficients, excess } = sum
-  const deviation = Math.sqrt(weightedVariance(law, coefficients))
-  if (excess <= 0 || deviation === 0) return 0
-  const objective = (theta: number): number => lnCentredMgf(law, coefficients, theta) - theta * excess
-  const theta = minimiser(law, sum, excess / (deviation * deviation))
-  return Math.min(0, objective(theta))
+  const { coefficients, excess } = normalised(law, sum)
+  const variance = weightedVariance(law, coefficients)
+  if (excess <= 0 || variance === 0) return 0
+  // The normal law's answer; for rare and large scores it is far too large, and the search is relative to where it starts.
+  const start = Math.min(excess / variance, LARGEST_START)
+  if (start === 0) return 0
+  const theta = minimiser(law, { coefficients, excess }, start)
+  return Math.min(0, lnCentredMgf(law, coefficients, theta) - theta * excess)
+}
+
+/** ln of the smallest tail that these coefficients can give: each score on the side that its coefficient's sign favours. */
+export function lnLeastWeightedTail(law: NullLaw, coefficients: Float64Array): number {
+  let [positive, negative] = [0, 0]
+  for (const a of coefficients) {
+    if (a > 0) positive++
+    else if (a < 0) negative++
+  }
+  switch (law.kind) {
+    case 'bernoulli':
+      return positive * Math.log(law.p) + negative * Math.log1p(-law.p)
+  }
 }
 
 /**
  * ln of the e-value of a weighted sum: exp(theta T - ln M(theta)), mixed evenly over theta = z / (null standard deviation of T) for
- * z = 1, 2, 4, 8, 16. The grid is made of the coefficients alone, so each part has mean 1 under the null and so has the mixture.
+ * z = 1, 2, 4, ... 64. The grid is made of the coefficients alone, so each part has mean 1 under the null and so has the mixture.
  */
 export function lnWeightedEValue(law: NullLaw, sum: WeightedSum): number {
-  assertWeightedSum(sum)
-  const { coefficients, excess } = sum
+  const { coefficients, excess } = normalised(law, sum)
   const deviation = Math.sqrt(weightedVariance(law, coefficients))
   if (deviation === 0) return 0
   return lnMeanExp(
@@ -72,29 +92,27 @@ export function lnWeightedEValue(law: NullLaw, sum: WeightedSum): number {
   )
 }
 
-/** Best for excesses of about 1 to 16 standard deviations; beyond, growth is linear instead of quadratic but never stops. */
-const E_VALUE_GRID = [1, 2, 4, 8, 16]
+/** Best for excesses of 1 to 64 standard deviations; beyond, growth is linear instead of quadratic but never stops. */
+const E_VALUE_GRID = [1, 2, 4, 8, 16, 32, 64]
 
 /**
  * ln E[exp(theta T)], rounded up: each term is off by a few units in the last place, and that must not flatter the accuser.
- * Neumaier's compensated sum (1974) adds no error that grows with the number of terms.
  */
 function lnCentredMgf(law: NullLaw, coefficients: Float64Array, theta: number): number {
-  let total = 0
-  let lost = 0
   let size = 0
-  for (const a of coefficients) {
-    const term = lnCentredMgfOfOne(law, theta * a)
-    const next = total + term
-    lost += total >= term ? total - next + term : term - next + total
-    total = next
-    size += 1 + Math.abs(theta * a)
-  }
-  return total + lost + ROUNDING * size
+  const total = compensatedSum(coefficients.length, (i) => {
+    const t = theta * coefficients[i]!
+    size += 1 + Math.abs(t)
+    return lnCentredMgfOfOne(law, t)
+  })
+  return total + ROUNDING * size
 }
 
-/** Error of one term by 1 + |theta a|: a product, an exponential and a logarithm of a number within [1/256, 1], each within 2.3e-16. */
-const ROUNDING = 1e-15
+/**
+ * Error of one term by 1 + |theta a|. Half of it for the term and its part of theta T: the products, sums, exponential and logarithm
+ * (whose value is at most |theta a|) are each within 2.3e-16 of a number that is at most 1 or |theta a|. The other half for T as given.
+ */
+const ROUNDING = 2e-15
 
 /** ln E[exp(t (x - mean))], never negative. */
 function lnCentredMgfOfOne(law: NullLaw, t: number): number {
@@ -107,7 +125,7 @@ function lnCentredMgfOfOne(law: NullLaw, t: number): number {
 // ln((1 - p) exp(-t p) + p exp(t (1 - p))), with the larger exponential taken out so that nothing overflows.
 function lnCentredBernoulliMgf(p: number, t: number): number {
   const q = 1 - p
-  // expm1 keeps small t: ln(1 + p (e^t - 1)) - t p, whose leading terms cancel, is about p q t^2 / 2 there.
+  // Small t by cumulants, since the leading terms of ln(1 + p (e^t - 1)) - t p cancel. The fifth is at most p q t^5 / 120: 1/100 rounds up.
   if (Math.abs(t) < 1e-3) {
     const t2 = t * t
     return p * q * t2 * (1 / 2 + (t * (q - p)) / 6 + (t2 * (1 - 6 * p * q)) / 24 + Math.abs(t2 * t) / 100)
@@ -131,9 +149,8 @@ function tiltedExcess(law: NullLaw, t: number): number {
  */
 function minimiser(law: NullLaw, { coefficients, excess }: WeightedSum, start: number): number {
   const slope = (theta: number): number => {
-    let mean = 0
-    for (const a of coefficients) mean += a * tiltedExcess(law, theta * a)
-    return mean - excess
+    const tilted = (i: number): number => coefficients[i]! * tiltedExcess(law, theta * coefficients[i]!)
+    return compensatedSum(coefficients.length, tilted) - excess
   }
   let [low, high] = [0, start]
   while (slope(high) < 0) {
@@ -149,19 +166,64 @@ function minimiser(law: NullLaw, { coefficients, excess }: WeightedSum, start: n
   return high
 }
 
-// An excess beyond the largest possible one would never be reached: the caller's sum is wrong, and the bound stays harmless.
+// In units of the largest coefficient: a score of law p = 1e-300 needs about 700.
+const LARGEST_START = 1024
+// Where rounding alone keeps the slope below its limit. What is added for rounding grows with theta, so the bound only gets worse.
 const LARGEST_THETA_RATIO = 2 ** 60
 // The bound is flat at its minimum: an error of 2^-30 in theta costs 2^-60 of its curvature.
 const BISECTIONS = 30
 
-function assertWeightedSum({ coefficients, excess }: WeightedSum): void {
+/**
+ * The same sum in units of about its largest coefficient (a power of two, so that nothing is rounded and no square over- or
+ * underflows), the excess cut to what the coefficients can give: beyond, every theta would do better than the one before, and a
+ * caller's mistake or rounding would pass for the strongest evidence of all.
+ */
+function normalised(law: NullLaw, sum: WeightedSum): WeightedSum {
+  assertNullLaw(law)
+  assertWeightedSum(sum)
+  const unit = unitOf(sum.coefficients)
+  const coefficients = sum.coefficients.map((a) => a / unit)
+  const total = compensatedSum(coefficients.length, (i) => coefficients[i]!)
+  const absolute = compensatedSum(coefficients.length, (i) => Math.abs(coefficients[i]!))
+  const { least, most } = excessRange(law, {
+    positive: (absolute + total) / 2,
+    negative: (absolute - total) / 2,
+  })
+  return { coefficients, excess: Math.max(least, Math.min(most, sum.excess / unit)) }
+}
+
+/** Smallest and largest T, by the sums of absolute coefficients of either sign. */
+function excessRange(
+  law: NullLaw,
+  { positive, negative }: { positive: number; negative: number },
+): { least: number; most: number } {
+  switch (law.kind) {
+    case 'bernoulli': {
+      const { p } = law
+      return { least: -p * positive - (1 - p) * negative, most: (1 - p) * positive + p * negative }
+    }
+  }
+}
+
+/** The power of two at or just below the largest absolute value; 1 where all are 0. */
+function unitOf(coefficients: Float64Array): number {
+  let largest = 0
+  for (const a of coefficients) largest = Math.max(largest, Math.abs(a))
+  return largest === 0 ? 1 : 2 ** Math.min(1023, Math.floor(Math.log2(largest)))
+}
+
+function assertWeightedSum(sum: WeightedSum): void {
+  assertRecord(sum, { name: 'sum' })
+  assertCoefficients(sum.coefficients)
+  assertNumber(sum.excess, { name: 'excess', expected: 'a finite number', holds: () => true })
+}
+
+function assertCoefficients(coefficients: unknown): asserts coefficients is Float64Array {
   if (!(coefficients instanceof Float64Array))
     throw new TypeError(`"coefficients" expected a Float64Array, got ${describe(coefficients)}`)
-  assertNumber(excess, { name: 'excess', expected: 'a finite number', holds: () => true })
-  for (let i = 0; i < coefficients.length; i++)
-    assertNumber(coefficients[i], {
-      name: `coefficients[${i}]`,
-      expected: 'a finite number',
-      holds: () => true,
-    })
+  const wrong = coefficients.findIndex((a) => !Number.isFinite(a))
+  if (wrong >= 0)
+    throw new RangeError(
+      `"coefficients[${wrong}]" expected a finite number, got ${describe(coefficients[wrong])}`,
+    )
 }

@@ -1,0 +1,277 @@
+/**
+ * Countable positions: each pair once, no prompt, no incomplete context, nothing after the end; against a plain reading of that
+ * sentence, and by hand. Nothing else makes positions that `detect` takes.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  type Countable,
+  type CountableOptions,
+  countable,
+  pairsOf,
+  type TokenDocument,
+} from '../../src/detect/countable.ts'
+import { detect } from '../../src/detect/detect.ts'
+import type { Profile } from '../../src/keys/profile.ts'
+import { profileWithKey } from '../support/keys.ts'
+import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
+
+const vocabularySize = 64
+
+function profileOf(contextWidth: number): Profile {
+  return profileWithKey('countable', { contextWidth, vocabularySize }).profile
+}
+
+/** The pairs as lists of ids. */
+function listed({ pairs, profile, count }: Countable): number[][] {
+  const stride = profile.contextWidth + 1
+  expect(pairs).toHaveLength(count * stride)
+  return Array.from({ length: count }, (_, i) => [...pairs.subarray(i * stride, (i + 1) * stride)])
+}
+
+/** What is countable, said plainly. */
+function plainly(
+  documents: readonly TokenDocument[],
+  contextWidth: number,
+  { endOfText, padding }: CountableOptions,
+): { pairs: number[][]; skipped: Record<string, number> } {
+  const pairs = new Map<string, number[]>()
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
+  for (const { ids: list, promptLength = 0 } of documents) {
+    const ids = Array.from(list)
+    const end = ids.findIndex((id, i) => i >= promptLength && id === endOfText)
+    for (const [i, id] of ids.entries()) {
+      const context = ids.slice(Math.max(0, i - contextWidth), i)
+      if (i < promptLength) skipped.prompt++
+      else if (end >= 0 && i > end) skipped.afterEnd++
+      else if (context.length < contextWidth || context.some((c) => c === padding))
+        skipped.incompleteContext++
+      else if (pairs.has(String([...context, id]))) skipped.repeated++
+      else pairs.set(String([...context, id]), [...context, id])
+    }
+  }
+  return { pairs: [...pairs.values()], skipped }
+}
+
+describe('counts what the sentence says', () => {
+  // Few ids, so that pairs repeat, prompts meet answers and ends come early.
+  const ids = fc.oneof(
+    fc.array(fc.nat(3), { maxLength: 40 }),
+    fc.array(fc.nat(vocabularySize - 1), { maxLength: 40 }),
+  )
+  const documents = fc.array(
+    fc.tuple(ids, fc.nat(40), fc.boolean()).map(([ids, prompt, typed]) => ({
+      ids: typed ? Uint32Array.from(ids) : ids,
+      promptLength: Math.min(prompt, ids.length),
+    })),
+    { maxLength: 5 },
+  )
+  const optional = fc.option(fc.nat(3), { nil: undefined })
+
+  test.each([0, 1, 2, 3, 4])('contextWidth %i', (contextWidth) => {
+    const profile = profileOf(contextWidth)
+    fc.assert(
+      fc.property(documents, optional, optional, (documents, endOfText, padding) => {
+        const options = {
+          ...(endOfText === undefined ? {} : { endOfText }),
+          ...(padding === undefined ? {} : { padding }),
+        }
+        const positions = countable(documents, profile, options)
+        const { pairs, skipped } = plainly(documents, contextWidth, options)
+        expect(listed(positions)).toEqual(pairs)
+        expect(positions.count).toBe(pairs.length)
+        expect(positions.skipped).toEqual(skipped)
+        const { prompt, incompleteContext, afterEnd, repeated } = positions.skipped
+        expect(positions.seen).toBe(positions.count + prompt + incompleteContext + afterEnd + repeated)
+        expect(positions.seen).toBe(documents.reduce((total, { ids }) => total + ids.length, 0))
+      }),
+      { seed: 1, numRuns: 200 },
+    )
+  })
+})
+
+describe('by hand', () => {
+  const profile = profileOf(1)
+
+  test('repeats within a document and across documents count once', () => {
+    const positions = countable([{ ids: [0, 1, 0, 1, 2] }, { ids: [1, 2, 0] }], profile)
+    expect(listed(positions)).toEqual([
+      [0, 1],
+      [1, 0],
+      [1, 2],
+      [2, 0],
+    ])
+    expect(positions.skipped).toEqual({ prompt: 0, incompleteContext: 2, afterEnd: 0, repeated: 2 })
+  })
+
+  test('prompt positions are not counted, but are context', () => {
+    expect(listed(countable([{ ids: [5, 6, 7, 8], promptLength: 2 }], profile))).toEqual([
+      [6, 7],
+      [7, 8],
+    ])
+    expect(countable([{ ids: [5, 6, 7], promptLength: 3 }], profile).count).toBe(0)
+  })
+
+  test('a pair of the prompt that the answer says again is counted there, once', () => {
+    const positions = countable([{ ids: [5, 6, 5, 6, 5, 6], promptLength: 2 }], profile)
+    expect(listed(positions)).toEqual([
+      [6, 5],
+      [5, 6],
+    ])
+  })
+
+  test('a document does not look into the one before it', () => {
+    expect(listed(countable([{ ids: [1, 2] }, { ids: [3, 4] }], profile))).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+  })
+
+  test('the end of text counts, what follows does not; an end in the prompt ends nothing', () => {
+    const options = { endOfText: 9 }
+    const positions = countable([{ ids: [9, 1, 9, 2, 9, 3], promptLength: 1 }], profile, options)
+    expect(listed(positions)).toEqual([
+      [9, 1],
+      [1, 9],
+    ])
+    expect(positions.skipped.afterEnd).toBe(3)
+  })
+
+  test('padding on the left is no context; with the same id as the end of text too', () => {
+    const wide = profileOf(2)
+    const ids = [9, 9, 9, 1, 2, 3, 9, 9, 9]
+    expect(listed(countable([{ ids, promptLength: 5 }], wide, { padding: 9, endOfText: 9 }))).toEqual([
+      [1, 2, 3],
+      [2, 3, 9],
+    ])
+    expect(listed(countable([{ ids: [9, 9, 1, 2, 3] }], wide, { padding: 9 }))).toEqual([[1, 2, 3]])
+    expect(countable([{ ids: [9, 9, 1, 2, 3] }], wide).count).toBe(3)
+  })
+
+  test('width 0: each token once', () => {
+    expect(listed(countable([{ ids: [4, 4, 2, 4] }], profileOf(0)))).toEqual([[4], [2]])
+  })
+
+  test('nothing at all', () => {
+    for (const documents of [[], [{ ids: [] }], [{ ids: [1] }]]) {
+      const positions = countable(documents, profile)
+      expect([positions.count, positions.pairs]).toEqual([0, new Uint32Array(0)])
+    }
+  })
+
+  test('ids of any kind of array of numbers', () => {
+    const expected = listed(countable([{ ids: [1, 2, 3] }], profile))
+    for (const ids of [Uint32Array.of(1, 2, 3), Int32Array.of(1, 2, 3), Object.freeze([1, 2, 3])])
+      expect(listed(countable([{ ids }], profile))).toEqual(expected)
+  })
+
+  test('pairs are told apart by value, not by hash: a hundred thousand of them', () => {
+    const large = profileWithKey('countable', { contextWidth: 2, vocabularySize: 2 ** 32 }).profile
+    const ids = Uint32Array.from({ length: 100_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 0)
+    expect(countable([{ ids }], large).count).toBe(ids.length - 2)
+    expect(countable([{ ids }, { ids }], large).count).toBe(ids.length - 2)
+  })
+})
+
+describe('is the only door', () => {
+  const { profile, key } = profileWithKey('door', { vocabularySize })
+  const positions = countable([{ ids: Array.from({ length: 65 }, (_, i) => i % 64) }], profile)
+
+  test('positions cannot be written by hand, spread, copied, inherited or parsed', () => {
+    const byHand = {
+      profile,
+      seen: 3,
+      count: 2,
+      skipped: { prompt: 0, incompleteContext: 1, afterEnd: 0, repeated: 0 },
+      pairs: Uint32Array.of(1, 2, 1, 2),
+    }
+    // @ts-expect-error positions that were not de-duplicated are refused by the compiler
+    expectRefusal(() => detect(byHand, key), 'positions')
+    // @ts-expect-error so are pairs without more
+    expectRefusal(() => detect(byHand.pairs, key), 'positions')
+    // @ts-expect-error and documents
+    expectRefusal(() => detect([{ ids: [1, 2, 3] }], key), 'positions')
+    const others: unknown[] = [
+      { ...positions },
+      Object.create(positions),
+      structuredClone({ ...positions }),
+      JSON.parse(JSON.stringify(positions)),
+      new Proxy(positions, {}),
+    ]
+    for (const other of others) expectRefusal(() => detect(other as Countable, key), 'positions')
+  })
+
+  test('frozen, and no writing into its pairs brings a repeat back', () => {
+    expect(Object.isFrozen(positions)).toBe(true)
+    expect(Object.isFrozen(positions.skipped)).toBe(true)
+    expect(Object.isFrozen(positions.profile)).toBe(true)
+    const before = detect(positions, key)
+    const [first, second] = positions.pairs
+    positions.pairs.fill(7)
+    new Uint32Array(positions.pairs.buffer).fill(7)
+    expect([positions.pairs[0], positions.pairs[1]]).toEqual([first, second])
+    expect(() => Object.assign(positions, { pairs: Uint32Array.of(7, 7) })).toThrow(TypeError)
+    expect(detect(positions, key)).toEqual(before)
+    expect(pairsOf(positions)).toEqual(positions.pairs)
+  })
+
+  test('changing documents or options afterwards changes nothing', () => {
+    const ids = [1, 2, 3, 4]
+    const made = countable([{ ids }], profile)
+    ids.fill(9)
+    expect(listed(made)).toEqual([
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ])
+  })
+})
+
+describe('refuses', () => {
+  const profile = profileOf(1)
+  test.each(wrongValues({ except: ['array', 'bytes', 'view'] }))('documents: %s', (_, documents) => {
+    expectRefusal(() => countable(documents as TokenDocument[], profile), 'documents')
+  })
+  test.each(wrongValues({ except: [] }))('a document: %s', (_, document) => {
+    expectRefusal(() => countable([document as TokenDocument], profile), 'documents[0]')
+  })
+  test.each(wrongValues({ except: ['array', 'bytes', 'view'] }))('ids: %s', (_, ids) => {
+    expectRefusal(() => countable([{ ids: ids as number[] }], profile), 'documents[0].ids')
+  })
+  test.each([-1, 64, 0.5, Number.NaN, 2 ** 53, '1', 1n, null, undefined])('an id: %s', (id) => {
+    expectRefusal(() => countable([{ ids: [1, id as number] }], profile), 'documents[0].ids[1]')
+  })
+  test('ids with a hole, and ids of 64 bits', () => {
+    expectRefusal(() => countable([{ ids: new Array(3) }], profile), 'documents[0].ids[0]')
+    const wide = { ids: BigInt64Array.of(1n) } as unknown as TokenDocument
+    expect(expectRefusal(() => countable([wide], profile), 'documents[0].ids[0]').message).toContain(
+      'Array.from(ids, Number)',
+    )
+  })
+  test.each(wrongValues({ except: ['integer', 'undefined'] }))('promptLength: %s', (_, promptLength) => {
+    const document = { ids: [1, 2, 3], promptLength } as TokenDocument
+    expectRefusal(() => countable([document], profile), 'documents[0].promptLength')
+  })
+  test.each([-1, 4, 2 ** 53])('promptLength: %d of 3', (promptLength) => {
+    expectRefusal(() => countable([{ ids: [1, 2, 3], promptLength }], profile), 'documents[0].promptLength')
+  })
+  test('a misspelt prompt length', () => {
+    const document = { ids: [1, 2], promptLenght: 1 } as TokenDocument
+    expectRefusal(() => countable([document], profile), 'documents[0]')
+  })
+  test.each(wrongValues({ except: [] }))('profile: %s', (_, wrong) => {
+    expectRefusal(() => countable([], wrong as Profile), 'profile')
+  })
+  test.each(wrongValues({ except: ['undefined', 'record', 'object'] }))('options: %s', (_, options) => {
+    expectRefusal(() => countable([], profile, options as CountableOptions), 'options')
+  })
+  test.each(['endOfText', 'padding'])('%s out of range or of another kind', (name) => {
+    for (const [, wrong] of wrongValues({ except: ['integer', 'undefined'] }))
+      expectRefusal(() => countable([], profile, { [name]: wrong }), `options.${name}`)
+    for (const wrong of [-1, 64, 2 ** 53])
+      expectRefusal(() => countable([], profile, { [name]: wrong }), `options.${name}`)
+  })
+  test('a misspelt option', () => {
+    expectRefusal(() => countable([], profile, { eos: 1 } as CountableOptions), 'options')
+  })
+})
