@@ -88,7 +88,9 @@ describe('marking and scoring', () => {
         expect(marker.mark(after, ids)).toBe(true)
         const green = scored(profile, { key, lane: 0, context: ids.slice(ids.length - contextWidth) })
         for (const [token, value] of before.entries()) {
-          expect(after[token]).toBe(green!.includes(token) ? Math.fround(value + Math.fround(profile.delta)) : value)
+          expect(after[token]).toBe(
+            green!.includes(token) ? Math.fround(value + Math.fround(profile.delta)) : value,
+          )
         }
       }),
       { seed: 1, numRuns: 25 },

@@ -46,6 +46,7 @@ function verdict(numbers: Partial<Verdict>): Verdict {
     effect: 0,
     lnE: 0,
     alpha: 1e-6,
+    minimumCounted: 64,
     decision: 'no-evidence',
     family: { size: 1, method: 'none' },
     notes: [],
