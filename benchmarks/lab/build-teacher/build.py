@@ -126,7 +126,7 @@ def main():
     parser.add_argument("--novels", required=True, help="folder of the corpus: Author_Title_Year.txt files")
     parser.add_argument("--out", required=True, help="folder for the model")
     parser.add_argument("--corpora", help="folder for the two held-out novels as plain text")
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--peak", type=float, default=3e-3)
     parser.add_argument("--threads", type=int, default=2)
