@@ -183,7 +183,7 @@ export const schemeLaws: LawBook<SchemeUnderTest> = {
 const TEXT = 400
 
 /** Most null scores that one law may draw, for the time it takes. */
-export const MOST_DRAWS = 2 ** 20
+export const MOST_DRAWS: number = 2 ** 20
 
 /** By how much a declared probability may be wrong, relative, before the law of the null mean is sure to see it. */
 export const MISSTATEMENT = 0.02
