@@ -8,6 +8,7 @@ const config: Options = {
     transformers: 'src/integrations/index.ts',
     suspects: 'src/suspect/index.ts',
     distill: 'src/distill/index.ts',
+    attacks: 'src/attacks/index.ts',
     stats: 'src/stats/index.ts',
   },
   format: ['esm'],
