@@ -1,7 +1,7 @@
 /**
  * E-values: evidence that may be looked at while it grows. Under the null an e-value has mean at most 1, so it exceeds 1/alpha
  * with probability at most alpha, also if it is watched after every pair (Ville's inequality). Here: the likelihood ratio of
- * the scores, mixed over beta priors of the unknown rate that are cut off below the null rate.
+ * the scores, mixed over rates (or means) above the null one: for bits, over beta priors that are cut off below the null rate.
  *
  * The cut matters: an uncut beta mixture also grows where the rate is too *low*, and an accusation may not rest on that.
  */
@@ -20,9 +20,10 @@ const PRIOR_PAIRS: readonly number[] = [10, 1000]
 /**
  * ln of the e-value of a sum of n scores: 0 for no scores, above 0 where the scores favour the mark.
  *
- * With prior Beta(a, b) cut to (p, 1), the mixture is B(a + s, b + n - s) / B(a, b) times the ratio of the cut tails, over
- * p^s (1 - p)^(n - s). Both beta functions are binomial probabilities in disguise and both tails binomial tails
- * (DLMF 8.17.5), so the large terms cancel in algebra rather than in floating point.
+ * Ones among n (or n times `trials`) bits: with prior Beta(a, b) cut to (p, 1), the mixture is B(a + s, b + n - s) / B(a, b) times the ratio
+ * of the cut tails, over p^s (1 - p)^(n - s). Both beta functions are binomial probabilities in disguise and both tails binomial tails
+ * (DLMF 8.17.5), so the large terms cancel in algebra rather than in floating point. Exponential scores: (1 - theta)^n exp(theta s),
+ * mixed evenly over a few theta above 0, so that it too grows only where scores are too high.
  *
  * @param law - null law of one score
  * @param evidence - sum and number of scores
@@ -36,17 +37,27 @@ export function lnEValue(law: NullLaw, evidence: ScoreSum): number {
   assertScoreSum(law, evidence)
   const { sum, n } = evidence
   switch (law.kind) {
-    case 'bernoulli': {
-      const { p } = law
-      return lnMeanExp(
-        PRIOR_PAIRS.map((pairs) => {
-          const a = Math.max(1, Math.round(pairs * p))
-          const b = Math.max(1, pairs - a)
-          return lnBetaWeight({ a: a + sum, b: b + n - sum, p }) - lnBetaWeight({ a, b, p })
-        }),
-      )
-    }
+    case 'bernoulli':
+      return lnBetaMixture({ ones: sum, n, p: law.p })
+    case 'binomial':
+      return lnBetaMixture({ ones: sum, n: n * law.trials, p: law.p })
+    case 'exponential':
+      // For a fixed theta, (1 - theta) exp(theta x) has mean 1, and less where x was rounded down.
+      return lnMeanExp(THETAS.map((theta) => n * Math.log1p(-theta) + theta * sum))
   }
+}
+
+/** Tilts of an exponential score; theta raises its mean to 1 / (1 - theta), so weak and strong marks (mean 1.008 to 4) each have one near. */
+const THETAS = [3 / 4, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128]
+
+function lnBetaMixture({ ones, n, p }: { ones: number; n: number; p: number }): number {
+  return lnMeanExp(
+    PRIOR_PAIRS.map((pairs) => {
+      const a = Math.max(1, Math.round(pairs * p))
+      const b = Math.max(1, pairs - a)
+      return lnBetaWeight({ a: a + ones, b: b + n - ones, p }) - lnBetaWeight({ a, b, p })
+    }),
+  )
 }
 
 /** ln of B(a, b) P[Beta(a, b) > p] / (p^(a-1) (1-p)^(b-1)), for integers a, b >= 1. */

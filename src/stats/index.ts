@@ -5,10 +5,21 @@ export {
   lnBinomialPmf,
   lnBinomialUpperTail,
 } from './binomial.ts'
+export type { HypoexponentialLaw, ScoreLaw } from './cumulants.ts'
 export { type DecoyP, decoyP } from './decoys.ts'
 export { lnEValue } from './e-value.ts'
-export { type RateInterval, rateInterval } from './interval.ts'
-export type { BernoulliLaw, NullLaw } from './law.ts'
+export { type GammaParameters, lnGammaLowerTail, lnGammaUpperTail } from './gamma.ts'
+export {
+  type HypoexponentialParameters,
+  lnHypoexponentialLowerTail,
+  lnHypoexponentialUpperTail,
+} from './hypoexponential.ts'
+export { meanInterval, type RateInterval, rateInterval } from './interval.ts'
+export type { BernoulliLaw, BinomialLaw, ExponentialLaw, NullLaw } from './law.ts'
+export { lnLugannaniRiceTail } from './lugannani-rice.ts'
+export { type AdjustedFamily, benjaminiHochberg, eBenjaminiHochberg, holm } from './multiplicity.ts'
+export { lnNormalUpperTail } from './normal.ts'
+export { criticalCount, power, sampleSize } from './power.ts'
 export { lnUpperTail, nullMean, nullVariance, type ScoreSum } from './tail.ts'
 export {
   effectiveCount,

@@ -4,6 +4,9 @@
  */
 import { assertInteger, assertNumber, assertRecord } from '../assert.ts'
 import { lnBinomialLowerTail, lnBinomialUpperTail } from './binomial.ts'
+import { lnGammaLowerTail, lnGammaUpperTail } from './gamma.ts'
+import { EXPONENTIAL_STEP, type NullLaw } from './law.ts'
+import { assertScoreSum, type ScoreSum } from './tail.ts'
 
 /** Both ends belong to the interval. */
 export interface RateInterval {
@@ -28,16 +31,56 @@ export function rateInterval(ones: number, options: { n: number; confidence?: nu
   const { n, confidence = 0.95 } = options
   assertInteger(n, { name: 'options.n' })
   assertInteger(ones, { name: 'ones', max: n })
-  assertNumber(confidence, {
-    name: 'options.confidence',
-    expected: 'a probability above 0 and below 1',
-    holds: (c) => c > 0 && c < 1,
-  })
+  assertConfidence(confidence, { name: 'options.confidence' })
   const limit = Math.log((1 - confidence) / 2)
   // The upper tail grows with the rate, the lower one shrinks: each end is where its tail passes the limit.
   const lower = ones === 0 ? 0 : crossing((p) => lnBinomialUpperTail(ones, { n, p }) > limit).below
   const upper = ones === n ? 1 : crossing((p) => lnBinomialLowerTail(ones, { n, p }) <= limit).above
   return { lower, upper, confidence }
+}
+
+/**
+ * The interval of mean scores that a sum of n does not rule out: of rates (Bernoulli), of numbers of ones (binomial), of means of
+ * exponential scores before they were rounded down, for which sum / mean is Gamma(n, 1). Exact for independent scores of the law's family
+ * with one common mean.
+ * @returns the whole range of means where n = 0
+ * @throws TypeError or RangeError for a law that is not known, a sum that n scores cannot give or a confidence outside (0, 1)
+ */
+export function meanInterval(law: NullLaw, evidence: ScoreSum, confidence = 0.95): RateInterval {
+  assertScoreSum(law, evidence)
+  assertConfidence(confidence, { name: 'confidence' })
+  const { sum, n } = evidence
+  switch (law.kind) {
+    case 'bernoulli':
+      return rateInterval(sum, { n, confidence })
+    case 'binomial': {
+      const { lower, upper } = rateInterval(sum, { n: n * law.trials, confidence })
+      return { lower: law.trials * lower, upper: law.trials * upper, confidence }
+    }
+    case 'exponential': {
+      if (n === 0) return { lower: 0, upper: Infinity, confidence }
+      const limit = Math.log((1 - confidence) / 2)
+      // x = mean / (mean + sum / n) turns means from 0 to infinity into (0, 1).
+      const odds = (x: number): number => x / (1 - x)
+      const upperTail = (x: number): number => lnGammaUpperTail(n / odds(x), { shape: n })
+      const lowerTail = (x: number): number => lnGammaLowerTail(n / odds(x), { shape: n })
+      // Each score may have been almost a step larger.
+      const most = sum / n + EXPONENTIAL_STEP
+      return {
+        lower: (sum / n) * odds(crossing((x) => upperTail(x) > limit).below),
+        upper: most * odds(crossing((x) => lowerTail(x) <= limit).above),
+        confidence,
+      }
+    }
+  }
+}
+
+function assertConfidence(confidence: unknown, { name }: { name: string }): void {
+  assertNumber(confidence, {
+    name,
+    expected: 'a probability above 0 and below 1',
+    holds: (c) => c > 0 && c < 1,
+  })
 }
 
 /** Neighbouring doubles in [0, 1] between which a monotone condition turns true. Rates near 0 are found to full precision too. */

@@ -1,8 +1,9 @@
 /**
  * From a null law and a sum of n scores to a tail: the one switch over all laws. A new law is a case here, not a new test.
  */
-import { assertInteger, assertRecord } from '../assert.ts'
+import { assertInteger, assertNumber, assertRecord } from '../assert.ts'
 import { lnBinomialUpperTail } from './binomial.ts'
+import { lnGammaUpperTail } from './gamma.ts'
 import { assertNullLaw, type NullLaw } from './law.ts'
 
 /** A sum of n distinct scores. */
@@ -12,8 +13,8 @@ export interface ScoreSum {
 }
 
 /**
- * ln of the chance that n null scores sum to `sum` or more, exactly. n = 0 gives 0: nothing seen, nothing said. A sum that n
- * scores cannot reach gives -Infinity.
+ * ln of the chance that n null scores sum to `sum` or more: exactly, or for exponential scores, which are rounded down, at least that.
+ * n = 0 gives 0: nothing seen, nothing said. A sum that n scores cannot reach gives -Infinity.
  * @throws TypeError or RangeError for a law that is not known or counts that are not integers.
  */
 export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
@@ -23,6 +24,13 @@ export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
   switch (law.kind) {
     case 'bernoulli':
       return lnBinomialUpperTail(sum, { n, p: law.p })
+    case 'binomial':
+      // 1/2 times 30 trials would be an integer again.
+      assertInteger(n, { name: 'n' })
+      return lnBinomialUpperTail(sum, { n: n * law.trials, p: law.p })
+    case 'exponential':
+      assertInteger(n, { name: 'n' })
+      return n === 0 ? 0 : lnGammaUpperTail(sum, { shape: n })
   }
 }
 
@@ -31,6 +39,10 @@ export function lnLeastTail(law: NullLaw, n: number): number {
   switch (law.kind) {
     case 'bernoulli':
       return lnUpperTail(law, { sum: n, n })
+    case 'binomial':
+      return lnUpperTail(law, { sum: n * law.trials, n })
+    case 'exponential':
+      return n === 0 ? 0 : -Infinity
   }
 }
 
@@ -43,6 +55,16 @@ export function assertScoreSum(law: NullLaw, evidence: ScoreSum): void {
   switch (law.kind) {
     case 'bernoulli':
       assertInteger(sum, { name: 'evidence.sum', max: n })
+      return
+    case 'binomial':
+      assertInteger(sum, { name: 'evidence.sum', max: n * law.trials })
+      return
+    case 'exponential':
+      assertNumber(sum, {
+        name: 'evidence.sum',
+        expected: n === 0 ? '0 for no scores' : 'a finite number of at least 0',
+        holds: (s) => s >= 0 && (n > 0 || s === 0),
+      })
   }
 }
 
@@ -52,6 +74,10 @@ export function nullMean(law: NullLaw): number {
   switch (law.kind) {
     case 'bernoulli':
       return law.p
+    case 'binomial':
+      return law.trials * law.p
+    case 'exponential':
+      return 1
   }
 }
 
@@ -61,5 +87,9 @@ export function nullVariance(law: NullLaw): number {
   switch (law.kind) {
     case 'bernoulli':
       return law.p * (1 - law.p)
+    case 'binomial':
+      return law.trials * law.p * (1 - law.p)
+    case 'exponential':
+      return 1
   }
 }

@@ -6,7 +6,7 @@
  */
 import { assertNumber, assertRecord, describe } from '../assert.ts'
 import { compensatedSum } from './compensated-sum.ts'
-import { assertNullLaw, type NullLaw } from './law.ts'
+import { assertNullLaw, EXPONENTIAL_STEP, type NullLaw } from './law.ts'
 import { lnMeanExp } from './ln-mean-exp.ts'
 import { nullVariance } from './tail.ts'
 
@@ -62,8 +62,8 @@ export function lnWeightedTailBound(law: NullLaw, sum: WeightedSum): number {
   // The normal law's answer; for rare and large scores it is far too large, and the search is relative to where it starts.
   const start = Math.min(excess / variance, LARGEST_START)
   if (start === 0) return 0
-  const theta = minimiser(law, { coefficients, excess }, start)
-  return Math.min(0, lnCentredMgf(law, coefficients, theta) - theta * excess)
+  const bounds = minimiser(law, { coefficients, excess }, start)
+  return Math.min(0, ...bounds.map((theta) => lnCentredMgf(law, coefficients, theta) - theta * excess))
 }
 
 /** ln of the smallest tail that these coefficients can give: each score on the side that its coefficient's sign favours. */
@@ -76,19 +76,29 @@ export function lnLeastWeightedTail(law: NullLaw, coefficients: Float64Array): n
   switch (law.kind) {
     case 'bernoulli':
       return positive * Math.log(law.p) + negative * Math.log1p(-law.p)
+    case 'binomial':
+      return law.trials * (positive * Math.log(law.p) + negative * Math.log1p(-law.p))
+    case 'exponential':
+      return positive + negative === 0 ? 0 : -Infinity
   }
 }
 
 /**
  * ln of the e-value of a weighted sum: exp(theta T - ln M(theta)), mixed evenly over theta = z / (null standard deviation of T) for
  * z = 1, 2, 4, ... 64. The grid is made of the coefficients alone, so each part has mean 1 under the null and so has the mixture.
+ * Exponential scores: theta = z / (deviation + z times the largest coefficient), which stays below the pole and is nearly the same where
+ * there are many coefficients.
  */
 export function lnWeightedEValue(law: NullLaw, sum: WeightedSum): number {
   const { coefficients, excess } = normalised(law, sum)
   const deviation = Math.sqrt(weightedVariance(law, coefficients))
   if (deviation === 0) return 0
+  const reach = largestOf(coefficients) / poleOf(law)
   return lnMeanExp(
-    E_VALUE_GRID.map((z) => (z / deviation) * excess - lnCentredMgf(law, coefficients, z / deviation)),
+    E_VALUE_GRID.map((z) => {
+      const theta = z / (deviation + z * reach)
+      return theta * excess - lnCentredMgf(law, coefficients, theta)
+    }),
   )
 }
 
@@ -99,10 +109,11 @@ const E_VALUE_GRID = [1, 2, 4, 8, 16, 32, 64]
  * ln E[exp(theta T)], rounded up: each term is off by a few units in the last place, and that must not flatter the accuser.
  */
 function lnCentredMgf(law: NullLaw, coefficients: Float64Array, theta: number): number {
+  if (theta * largestOf(coefficients) >= poleOf(law)) return Infinity
   let size = 0
   const total = compensatedSum(coefficients.length, (i) => {
     const t = theta * coefficients[i]!
-    size += 1 + Math.abs(t)
+    size += errorScale(law, t)
     return lnCentredMgfOfOne(law, t)
   })
   return total + ROUNDING * size
@@ -114,13 +125,41 @@ function lnCentredMgf(law: NullLaw, coefficients: Float64Array, theta: number): 
  */
 const ROUNDING = 2e-15
 
-/** ln E[exp(t (x - mean))], never negative. */
+/** What the rounding of one term is measured in. Near the pole of an exponential score that of t itself is magnified. */
+function errorScale(law: NullLaw, t: number): number {
+  switch (law.kind) {
+    case 'bernoulli':
+      return 1 + Math.abs(t)
+    case 'binomial':
+      return law.trials * (1 + Math.abs(t))
+    case 'exponential':
+      return 1 + Math.abs(t) / Math.min(1, 1 - t)
+  }
+}
+
+/** Where the moment generating function of one score ends. */
+function poleOf(law: NullLaw): number {
+  return law.kind === 'exponential' ? 1 : Infinity
+}
+
+/** ln E[exp(t (x - mean))], or for exponential scores, which are rounded down, at least that; never negative. */
 function lnCentredMgfOfOne(law: NullLaw, t: number): number {
   switch (law.kind) {
     case 'bernoulli':
       return lnCentredBernoulliMgf(law.p, t)
+    case 'binomial':
+      return law.trials * lnCentredBernoulliMgf(law.p, t)
+    case 'exponential':
+      // Rounding down makes exp(t x) smaller where t > 0, and larger where t < 0: there what was lost counts for the accuser.
+      return -Math.log1p(-t) - t + (t < 0 ? EXPONENTIAL_STEP * -t + FIELD_SHARE * (1 - t) : 0)
   }
 }
+
+/**
+ * For t < 0 a score x, rounded down from an exponential number, has E[exp(t x)] <= (1 / (1 - t) + 2^-32) exp(-t step): before the step it is
+ * -ln(j / 2^32) with j even on 1..2^32, and the mean of (j / 2^32)^-t is an upper Riemann sum of 2^32 parts of an increasing function.
+ */
+const FIELD_SHARE = 2 ** -32
 
 // ln((1 - p) exp(-t p) + p exp(t (1 - p))), with the larger exponential taken out so that nothing overflows.
 function lnCentredBernoulliMgf(p: number, t: number): number {
@@ -136,34 +175,49 @@ function lnCentredBernoulliMgf(p: number, t: number): number {
 /** Derivative of ln E[exp(t (x - mean))] by t: the tilted mean minus the mean. */
 function tiltedExcess(law: NullLaw, t: number): number {
   switch (law.kind) {
-    case 'bernoulli': {
-      const { p } = law
-      return p / (p + (1 - p) * Math.exp(-t)) - p
-    }
+    case 'bernoulli':
+      return tiltedRate(law.p, t) - law.p
+    case 'binomial':
+      return law.trials * (tiltedRate(law.p, t) - law.p)
+    case 'exponential':
+      return t / (1 - t) - (t < 0 ? EXPONENTIAL_STEP + FIELD_SHARE : 0)
   }
 }
 
+function tiltedRate(p: number, t: number): number {
+  return p / (p + (1 - p) * Math.exp(-t))
+}
+
 /**
- * Where the bound is smallest: the theta whose tilted mean of T is the excess. `start` is the normal law's answer. Where S is at its
- * largest possible value no theta gets there, and the search stops when the bound has reached its limit to 12 digits.
+ * Two thetas between which the bound is smallest: where the tilted mean of T is the excess. `start` is the normal law's answer. Where S is
+ * at its largest possible value no theta gets there, and the search stops when the bound has reached its limit to 12 digits. Near a pole
+ * the bound follows the distance to it, so that is what the search resolves there.
  */
-function minimiser(law: NullLaw, { coefficients, excess }: WeightedSum, start: number): number {
+function minimiser(law: NullLaw, { coefficients, excess }: WeightedSum, start: number): number[] {
+  const largest = largestOf(coefficients)
+  const pole = poleOf(law) / largest
   const slope = (theta: number): number => {
+    if (theta * largest >= poleOf(law)) return Infinity
     const tilted = (i: number): number => coefficients[i]! * tiltedExcess(law, theta * coefficients[i]!)
     return compensatedSum(coefficients.length, tilted) - excess
   }
-  let [low, high] = [0, start]
+  let [low, high] = [0, Math.min(start, pole)]
   while (slope(high) < 0) {
-    if (slope(high) > -1e-12 * excess || high > LARGEST_THETA_RATIO * start) return high
+    if (slope(high) > -1e-12 * excess || high > LARGEST_THETA_RATIO * start) return [high]
     low = high
     high *= 2
   }
-  for (let step = 0; step < BISECTIONS; step++) {
+  for (let step = 0; step < BISECTIONS || high - low > RESOLUTION * (pole - low); step++) {
     const middle = (low + high) / 2
+    if (middle === low || middle === high) break
     if (slope(middle) < 0) low = middle
     else high = middle
   }
-  return high
+  return [low, high]
+}
+
+function largestOf(coefficients: Float64Array): number {
+  return coefficients.reduce((a, b) => Math.max(a, b), 0)
 }
 
 // In units of the largest coefficient: a score of law p = 1e-300 needs about 700.
@@ -172,6 +226,7 @@ const LARGEST_START = 1024
 const LARGEST_THETA_RATIO = 2 ** 60
 // The bound is flat at its minimum: an error of 2^-30 in theta costs 2^-60 of its curvature.
 const BISECTIONS = 30
+const RESOLUTION = 2 ** -BISECTIONS
 
 /**
  * The same sum in units of about its largest coefficient (a power of two, so that nothing is rounded and no square over- or
@@ -202,8 +257,23 @@ function excessRange(
       const { p } = law
       return { least: -p * positive - (1 - p) * negative, most: (1 - p) * positive + p * negative }
     }
+    case 'binomial': {
+      const { p, trials } = law
+      return {
+        least: trials * (-p * positive - (1 - p) * negative),
+        most: trials * ((1 - p) * positive + p * negative),
+      }
+    }
+    case 'exponential':
+      return {
+        least: negative > 0 ? -UNBOUNDED : -positive,
+        most: positive > 0 ? UNBOUNDED : negative,
+      }
   }
 }
+
+// Stands for a sum that has no end, far beyond what scores give, so that products with it stay finite.
+const UNBOUNDED = 2 ** 900
 
 /** The power of two at or just below the largest absolute value; 1 where all are 0. */
 function unitOf(coefficients: Float64Array): number {

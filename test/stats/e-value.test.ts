@@ -6,14 +6,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lnBinomialPmf } from '../../src/stats/binomial.ts'
 import { lnEValue } from '../../src/stats/e-value.ts'
-import type { NullLaw } from '../../src/stats/law.ts'
+import type { BernoulliLaw, NullLaw } from '../../src/stats/law.ts'
 import { lnMeanExp } from '../../src/stats/ln-mean-exp.ts'
 import { lnUpperTail, type ScoreSum } from '../../src/stats/tail.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
-type LnE = (law: NullLaw, evidence: ScoreSum) => number
+type LnE = (law: BernoulliLaw, evidence: ScoreSum) => number
 
-const bernoulli = (p: number): NullLaw => ({ kind: 'bernoulli', p })
+const bernoulli = (p: number): BernoulliLaw => ({ kind: 'bernoulli', p })
 const RATES = [1 / 256, 0.05, 1 / 4, 1 / 2, 0.9, 255 / 256]
 
 /** E[exp(lnE)] of n null scores. */
@@ -160,6 +160,114 @@ describe('power', () => {
     const lost = lnEValue(law, { sum, n }) + lnUpperTail(law, { sum, n })
     expect(lost / Math.LN10).toBeGreaterThan(-3)
     expect(lost).toBeLessThan(0)
+  })
+})
+
+describe('of numbers of ones', () => {
+  test('is that of the ones, one by one', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(500),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (...at) => {
+          const [trials, n, part] = at
+          const sum = Math.round(part * n * trials)
+          const law: NullLaw = { kind: 'binomial', trials, p: 0.5 }
+          expect(lnEValue(law, { sum, n })).toBe(lnEValue(bernoulli(0.5), { sum, n: n * trials }))
+        },
+      ),
+      { seed: 4, numRuns: 200 },
+    )
+  })
+})
+
+describe('of exponential scores', () => {
+  const law: NullLaw = { kind: 'exponential' }
+  type LnESum = (evidence: ScoreSum) => number
+  const ours: LnESum = (evidence) => lnEValue(law, evidence)
+  /** The likelihood ratio of the mean that fits best: picked after looking. */
+  const bestFit: LnESum = ({ sum, n }) => (sum > n ? sum - n - n * Math.log(sum / n) : 0)
+
+  /** Integral from 0 on of exp(ln f), by Simpson's rule; ln f falls by at least a quarter a unit beyond `most`. */
+  function integral(lnF: (x: number) => number, most: number): number {
+    const [parts, end] = [200_000, most + 160]
+    const h = end / parts
+    let total = 0
+    for (let i = 0; i <= parts; i++)
+      total += (i === 0 || i === parts ? 1 : i % 2 === 1 ? 4 : 2) * Math.exp(lnF(i * h))
+    return (total * h) / 3
+  }
+
+  /** E[e] where the sum of n scores is Gamma(n, 1); the density's factorial as a sum of logarithms. */
+  function meanE(lnE: LnESum, n: number): number {
+    let lnFactorial = 0
+    for (let k = 2; k < n; k++) lnFactorial += Math.log(k)
+    const lnDensity = (x: number): number => (n === 1 ? 0 : (n - 1) * Math.log(x)) - x - lnFactorial
+    return integral((x) => lnDensity(x) + lnE({ sum: x, n }), 8 * n)
+  }
+
+  // Rounded scores have less: the e-value grows with the sum, and rounding down makes sums smaller.
+  test.each([1, 2, 10, 64, 371])('mean 1 over all sums of %i scores', (n) => {
+    expect(Math.abs(meanE(ours, n) - 1)).toBeLessThan(1e-9)
+  })
+
+  test('positive control: the best fit picked afterwards has a mean above 1', () => {
+    for (const n of [1, 10, 64]) expect(meanE(bestFit, n)).toBeGreaterThan(1.5)
+  })
+
+  const sums = fc.record({
+    n: fc.integer({ min: 1, max: 10_000 }),
+    ratio: fc.double({ min: 0, max: 6, noNaN: true }),
+  })
+
+  test('what it is now is its mean after one score more: a martingale', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 200 }),
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        (n, ratio) => {
+          const sum = n * ratio
+          const now = ours({ sum, n })
+          const next = integral((x) => -x + ours({ sum: sum + x, n: n + 1 }) - now, 0)
+          expect(Math.abs(next - 1)).toBeLessThan(1e-9)
+        },
+      ),
+      { seed: 5, numRuns: 15 },
+    )
+  })
+
+  test('grows with the sum; is finite; at or below the null mean it is at most 1', () => {
+    fc.assert(
+      fc.property(sums, ({ n, ratio }) => {
+        const here = ours({ sum: n * ratio, n })
+        expect(Number.isFinite(here)).toBe(true)
+        expect(ours({ sum: n * ratio + 2 ** -20, n })).toBeGreaterThanOrEqual(here)
+        if (ratio <= 1) expect(here).toBeLessThanOrEqual(0)
+        expect(here).toBeLessThanOrEqual(bestFit({ sum: n * ratio, n }) + 1e-9)
+      }),
+      { seed: 6, numRuns: 1000 },
+    )
+    expect(Number.isFinite(ours({ sum: 1e300, n: 1 }))).toBe(true)
+    expect(ours({ sum: 0, n: 0 })).toBe(0)
+  })
+
+  // A tilt within a factor of 2 of the best one, and an eighth of the mixture: ln 8 and a part of what there is.
+  test.each([1.02, 1.1, 1.5, 2.5, 4])(
+    'mean %d: at least half of what the best fit says, less ln 8',
+    (mean) => {
+      for (const n of [64, 1000, 100_000])
+        expect(ours({ sum: n * mean, n })).toBeGreaterThan(0.5 * bestFit({ sum: n * mean, n }) - Math.log(8))
+    },
+  )
+
+  test.each([
+    { sum: 1, n: 0 },
+    { sum: -1, n: 10 },
+    { sum: Number.NaN, n: 10 },
+    { sum: Infinity, n: 10 },
+  ])('refuses a sum that cannot be: $sum of $n', (evidence) => {
+    expectRefusal(() => ours(evidence), 'evidence.sum')
   })
 })
 

@@ -5,7 +5,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lnBinomialLowerTail, lnBinomialPmf, lnBinomialUpperTail } from '../../src/stats/binomial.ts'
-import { rateInterval } from '../../src/stats/interval.ts'
+import { lnGammaLowerTail, lnGammaUpperTail } from '../../src/stats/gamma.ts'
+import { meanInterval, rateInterval } from '../../src/stats/interval.ts'
+import { EXPONENTIAL_STEP, type NullLaw } from '../../src/stats/law.ts'
+import type { ScoreSum } from '../../src/stats/tail.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
 type Interval = { readonly lower: number; readonly upper: number }
@@ -134,6 +137,106 @@ describe('ends', () => {
   test('0 of 10: up to 0.3085', () => {
     const { lower, upper } = rateInterval(0, { n: 10 })
     expect([lower, upper.toFixed(4)]).toEqual([0, '0.3085'])
+  })
+})
+
+describe('of means', () => {
+  const exponential: NullLaw = { kind: 'exponential' }
+
+  test('of Bernoulli scores is the interval of rates, of numbers of ones that of the bits times their number', () => {
+    fc.assert(
+      fc.property(counts, fc.integer({ min: 1, max: 30 }), ({ n, ones }, trials) => {
+        expect(meanInterval({ kind: 'bernoulli', p: 0.25 }, { sum: ones, n })).toEqual(
+          rateInterval(ones, { n }),
+        )
+        const sum = Math.min(ones * trials, n * trials)
+        const { lower, upper } = rateInterval(sum, { n: n * trials })
+        const law: NullLaw = { kind: 'binomial', trials, p: 0.5 }
+        expect(meanInterval(law, { sum, n })).toEqual({
+          lower: trials * lower,
+          upper: trials * upper,
+          confidence: 0.95,
+        })
+      }),
+      { seed: 4, numRuns: 100 },
+    )
+  })
+
+  const sums = fc.record({
+    n: fc.oneof(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 10_000 })),
+    mean: fc.double({ min: 2 ** -10, max: 8, noNaN: true }),
+    confidence: fc.constantFrom(0.5, 0.95, 1 - 1e-9),
+  })
+
+  // sum / mean is Gamma(n, 1), whatever the mean is; so coverage is exact where each end leaves half of the rest.
+  test('of exponential scores ends where a tail is half of what is left, and a step is allowed for on top', () => {
+    fc.assert(
+      fc.property(sums, ({ n, mean, confidence }) => {
+        const sum = n * mean
+        const { lower, upper } = meanInterval(exponential, { sum, n }, confidence)
+        const limit = Math.log((1 - confidence) / 2)
+        expect(lower).toBeLessThanOrEqual(mean)
+        expect(upper).toBeGreaterThanOrEqual(mean)
+        expect(lnGammaUpperTail(sum / lower, { shape: n })).toBeLessThanOrEqual(limit * (1 - 1e-9))
+        expect(lnGammaUpperTail((sum / lower) * (1 - 1e-9), { shape: n })).toBeGreaterThan(limit)
+        const most = sum + n * EXPONENTIAL_STEP
+        expect(lnGammaLowerTail(most / upper, { shape: n })).toBeLessThanOrEqual(limit * (1 - 1e-9))
+        // At a confidence of 1 - 1e-9 the end is where a tail of 5e-10 is resolved to 2^-52 of 1.
+        expect(lnGammaLowerTail((most / upper) * (1 + 1e-6), { shape: n })).toBeGreaterThan(limit)
+      }),
+      { seed: 5, numRuns: 300 },
+    )
+  })
+
+  test('does not miss the mean because scores were rounded down: the interval of what they were lies within', () => {
+    fc.assert(
+      fc.property(sums, fc.double({ min: 0, max: 1, noNaN: true }), ({ n, mean }, lost) => {
+        const sum = Math.floor((n * mean) / EXPONENTIAL_STEP) * EXPONENTIAL_STEP
+        const unrounded = sum + lost * n * EXPONENTIAL_STEP
+        const limit = Math.log(0.025)
+        const { lower, upper } = meanInterval(exponential, { sum, n })
+        // The lower end is that of the rounded sum, which is below that of the sum itself.
+        expect(lower).toBeLessThanOrEqual(meanInterval(exponential, { sum: unrounded, n }).lower)
+        expect(lnGammaLowerTail(unrounded / upper, { shape: n })).toBeLessThanOrEqual(limit * (1 - 1e-9))
+      }),
+      { seed: 6, numRuns: 200 },
+    )
+  })
+
+  test('nothing seen rules nothing out; scores that were all rounded to 0 do not say that the mean is 0', () => {
+    expect(meanInterval(exponential, { sum: 0, n: 0 })).toEqual({
+      lower: 0,
+      upper: Infinity,
+      confidence: 0.95,
+    })
+    const { lower, upper } = meanInterval(exponential, { sum: 0, n: 10 })
+    expect(lower).toBe(0)
+    expect(upper).toBeGreaterThan(2 ** -20)
+    expect(upper).toBeLessThan(2 ** -18)
+  })
+
+  // mpmath 1.3: 12 over the quantiles of gammainc(10, 0, x) at 0.975 and 0.025 is 0.702379 and 2.502404.
+  test('12 of 10: 0.7024 to 2.5024', () => {
+    const { lower, upper } = meanInterval(exponential, { sum: 12, n: 10 })
+    expect([lower.toFixed(4), upper.toFixed(4)]).toEqual(['0.7024', '2.5024'])
+  })
+
+  test.each(wrongValues({ except: ['record', 'object'] }))('refuses as law: %s', (_, law) => {
+    expectRefusal(() => meanInterval(law as NullLaw, { sum: 0, n: 0 }), 'law')
+  })
+  test.each(wrongValues({ except: ['record', 'object'] }))('refuses as evidence: %s', (_, evidence) => {
+    expectRefusal(() => meanInterval(exponential, evidence as ScoreSum), 'evidence')
+  })
+  test.each([0, 1, -1, 95, Number.NaN, '0.95', null])('refuses as confidence: %s', (confidence) => {
+    for (const law of [exponential, { kind: 'bernoulli', p: 0.5 }] as NullLaw[])
+      expectRefusal(() => meanInterval(law, { sum: 1, n: 2 }, confidence as number), 'confidence')
+  })
+  test('refuses sums that cannot be', () => {
+    expectRefusal(() => meanInterval(exponential, { sum: -1, n: 2 }), 'evidence.sum')
+    expectRefusal(
+      () => meanInterval({ kind: 'binomial', trials: 2, p: 0.5 }, { sum: 5, n: 2 }),
+      'evidence.sum',
+    )
   })
 })
 

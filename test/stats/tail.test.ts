@@ -1,9 +1,17 @@
 /** The one switch over null laws: it hands on to the law's own tail, and refuses what it does not know. */
 import { describe, expect, test } from 'vitest'
 import { lnBinomialUpperTail } from '../../src/stats/binomial.ts'
+import { lnGammaUpperTail } from '../../src/stats/gamma.ts'
 import type { NullLaw } from '../../src/stats/law.ts'
 import { lnMeanExp } from '../../src/stats/ln-mean-exp.ts'
-import { lnLeastTail, lnUpperTail, nullMean, nullVariance, type ScoreSum } from '../../src/stats/tail.ts'
+import {
+  assertScoreSum,
+  lnLeastTail,
+  lnUpperTail,
+  nullMean,
+  nullVariance,
+  type ScoreSum,
+} from '../../src/stats/tail.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
 const quarter: NullLaw = { kind: 'bernoulli', p: 1 / 4 }
@@ -24,6 +32,70 @@ describe('Bernoulli scores', () => {
   })
   test('mean and variance', () => {
     expect([nullMean(quarter), nullVariance(quarter)]).toEqual([1 / 4, 3 / 16])
+  })
+})
+
+describe('numbers of ones', () => {
+  const five: NullLaw = { kind: 'binomial', trials: 5, p: 1 / 4 }
+  test('the tail is that of all bits together', () => {
+    expect(lnUpperTail(five, { sum: 40, n: 20 })).toBe(lnBinomialUpperTail(40, { n: 100, p: 1 / 4 }))
+    expect(lnUpperTail({ ...five, trials: 1 }, { sum: 7, n: 20 })).toBe(
+      lnUpperTail(quarter, { sum: 7, n: 20 }),
+    )
+  })
+  test('nothing seen says nothing; the least tail is that of ones only; more than that is impossible', () => {
+    expect(lnUpperTail(five, { sum: 0, n: 0 })).toBe(0)
+    expect(lnLeastTail(five, 0)).toBe(0)
+    expect(lnLeastTail(five, 64)).toBe(320 * Math.log(1 / 4))
+    expect(lnUpperTail(five, { sum: 16, n: 3 })).toBe(-Infinity)
+  })
+  test('mean and variance', () => {
+    expect([nullMean(five), nullVariance(five)]).toEqual([5 / 4, 15 / 16])
+  })
+  // Half a score of 30 bits would be 15 bits.
+  test('a number of scores that is none is refused, though the bits come out even', () => {
+    expectRefusal(() => lnUpperTail({ ...five, trials: 30 }, { sum: 3, n: 0.5 }), 'n')
+  })
+  test.each([
+    { sum: 16, n: 3 },
+    { sum: -1, n: 3 },
+    { sum: 0.5, n: 3 },
+    { sum: 1, n: 0 },
+  ])('a sum that cannot be: $sum of $n', (evidence) => {
+    expectRefusal(() => assertScoreSum(five, evidence), 'evidence.sum')
+  })
+})
+
+describe('exponential scores', () => {
+  const exponential: NullLaw = { kind: 'exponential' }
+  test('the tail is the gamma one', () => {
+    expect(lnUpperTail(exponential, { sum: 1200, n: 1000 })).toBe(lnGammaUpperTail(1200, { shape: 1000 }))
+    expect(lnUpperTail(exponential, { sum: 3, n: 1 })).toBeCloseTo(-3, 13)
+  })
+  test('nothing seen says nothing; a sum of 0 says nothing either; there is no highest sum', () => {
+    expect(lnUpperTail(exponential, { sum: 0, n: 0 })).toBe(0)
+    expect(lnUpperTail(exponential, { sum: 0, n: 5 })).toBe(0)
+    expect(lnLeastTail(exponential, 0)).toBe(0)
+    expect(lnLeastTail(exponential, 64)).toBe(-Infinity)
+  })
+  test('mean and variance', () => {
+    expect([nullMean(exponential), nullVariance(exponential)]).toEqual([1, 1])
+  })
+  test.each([0.5, -1, Number.NaN, 2 ** 53])('%d scores are refused', (n) => {
+    expectRefusal(() => lnUpperTail(exponential, { sum: 3, n }), 'n')
+    expectRefusal(() => assertScoreSum(exponential, { sum: 3, n }), 'evidence.n')
+  })
+  test.each([
+    { sum: -0.001, n: 3 },
+    { sum: Infinity, n: 3 },
+    { sum: Number.NaN, n: 3 },
+    { sum: 1, n: 0 },
+  ])('a sum that cannot be: $sum of $n', (evidence) => {
+    expectRefusal(() => assertScoreSum(exponential, evidence), 'evidence.sum')
+  })
+  test('any sum of at least 0 can be', () => {
+    for (const sum of [0, 2 ** -20, 1e300]) assertScoreSum(exponential, { sum, n: 3 })
+    assertScoreSum(exponential, { sum: 0, n: 0 })
   })
 })
 

@@ -6,7 +6,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lnBinomialUpperTail } from '../../src/stats/binomial.ts'
-import type { NullLaw } from '../../src/stats/law.ts'
+import { lnGammaUpperTail } from '../../src/stats/gamma.ts'
+import { type BernoulliLaw, EXPONENTIAL_STEP, type NullLaw } from '../../src/stats/law.ts'
 import {
   effectiveCount,
   lnLeastWeightedTail,
@@ -19,9 +20,9 @@ import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 import { type Fraction, fixedLnOf, fixedOf } from './exact.ts'
 import { lnNormalTail } from './normal-tail.ts'
 
-type LnTail = (law: NullLaw, sum: WeightedSum) => number
+type LnTail = (law: BernoulliLaw, sum: WeightedSum) => number
 
-const law = (green: number): NullLaw => ({ kind: 'bernoulli', p: green / 256 })
+const law = (green: number): BernoulliLaw => ({ kind: 'bernoulli', p: green / 256 })
 
 /** One possible value of T and the exact chance of reaching it. */
 interface Outcome {
@@ -351,6 +352,284 @@ describe('how many coefficients decide', () => {
   })
 })
 
+describe('numbers of ones', () => {
+  const lists = coefficientLists(40)
+
+  test('are the ones, one by one: bound, e-value and least tail', () => {
+    fc.assert(
+      fc.property(
+        lists,
+        fc.integer({ min: 1, max: 30 }),
+        fc.double({ min: -1, max: 1.1, noNaN: true }),
+        (...at) => {
+          const [list, trials, part] = at
+          const excess = (part * trials * list.reduce((total, a) => total + Math.abs(a), 0)) / 2
+          const together = { coefficients: Float64Array.from(list), excess }
+          const single = {
+            coefficients: Float64Array.from(list.flatMap((a) => new Array<number>(trials).fill(a))),
+            excess,
+          }
+          const binomial: NullLaw = { kind: 'binomial', trials, p: 0.5 }
+          for (const statistic of [lnWeightedTailBound, lnWeightedEValue]) {
+            const [a, b] = [statistic(binomial, together), statistic(law(128), single)]
+            expect(Math.abs(a - b)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(b)))
+          }
+          expect(lnLeastWeightedTail(binomial, together.coefficients)).toBeCloseTo(
+            lnLeastWeightedTail(law(128), single.coefficients),
+            9,
+          )
+          expect(weightedVariance(binomial, together.coefficients)).toBeCloseTo(
+            weightedVariance(law(128), single.coefficients),
+            -9,
+          )
+        },
+      ),
+      { seed: 9, numRuns: 200 },
+    )
+  })
+
+  test('the bound is never below the true tail: every outcome of up to 4 scores of 3 bits', () => {
+    const tail: LnTail = ({ p }, { coefficients, excess }) =>
+      lnWeightedTailBound(
+        { kind: 'binomial', trials: 3, p },
+        { coefficients: coefficients.filter((_, i) => i % 3 === 0), excess },
+      )
+    fc.assert(
+      fc.property(fc.array(coefficient, { minLength: 1, maxLength: 4 }), greens, (list, green) => {
+        expect(
+          tooCertain(
+            tail,
+            list.flatMap((a) => [a, a, a]),
+            green,
+          ),
+        ).toEqual([])
+      }),
+      { seed: 10, numRuns: 60 },
+    )
+  })
+})
+
+describe('exponential scores', () => {
+  const exponential: NullLaw = { kind: 'exponential' }
+  const bound = (coefficients: readonly number[], excess: number): number =>
+    lnWeightedTailBound(exponential, { coefficients: Float64Array.from(coefficients), excess })
+  const eValue = (coefficients: readonly number[], excess: number): number =>
+    lnWeightedEValue(exponential, { coefficients: Float64Array.from(coefficients), excess })
+
+  // min over theta of -n ln(1 - theta) - n theta - theta (s - n), where 1 - theta = n / s.
+  test('the bound of equal coefficients is n (ln r + 1 - r), r the mean, however near to the pole that is', () => {
+    for (const n of [1, 10, 371, 20_000]) {
+      for (const r of [1 + 1e-6, 1.1, 2, 5, 22, 1000, 1e6, 1e9]) {
+        const expected = n * (Math.log(r) + 1 - r)
+        for (const a of [1, 0.3, 1e-9, 1e9]) {
+          const lnP = bound(new Array<number>(n).fill(a), a * n * (r - 1))
+          expect(Math.abs(lnP - expected), `mean ${r} of ${n}`).toBeLessThanOrEqual(
+            1e-9 * Math.abs(expected) + 1e-14 * n * r,
+          )
+          expect(lnP).toBeGreaterThan(lnGammaUpperTail(n * r, { shape: n }))
+        }
+      }
+    }
+  })
+
+  /** ln P[T >= excess] of two coefficients of any sign, by the closed form of a sum or difference of two exponentials. */
+  function lnTailOfTwo(a: number, b: number, excess: number): number {
+    const s = excess + a + b
+    const [large, small] = a >= b ? [a, b] : [b, a]
+    // Both negative: P[|a| x + |b| y <= -s].
+    if (large < 0) return s > 0 ? -Infinity : Math.log1p(-Math.exp(lnSumTail(-small, -large, -s)))
+    if (small > 0) return s <= 0 ? 0 : lnSumTail(large, small, s)
+    if (s >= 0) return Math.log(large / (large - small)) - s / large
+    return Math.log1p((small / (large - small)) * Math.exp(s / -small))
+  }
+
+  /** ln P[a x + b y >= s], a > b > 0: (a e^(-s/a) - b e^(-s/b)) / (a - b). */
+  function lnSumTail(a: number, b: number, s: number): number {
+    return -s / a + Math.log((a - b * Math.exp(-s / b + s / a)) / (a - b))
+  }
+
+  const size = fc.integer({ min: -40, max: 40 }).map((e) => 2 ** (e / 4))
+  const signs = fc.constantFrom([1, 1], [1, -1], [-1, 1], [-1, -1])
+
+  test('the bound is never below the true tail of two scores, whatever their signs', () => {
+    let tight = 0
+    fc.assert(
+      fc.property(size, size, signs, fc.double({ min: 0, max: 40, noNaN: true }), (x, y, [i, j], z) => {
+        fc.pre(x !== y)
+        const [a, b] = [x * i!, y * j!]
+        const most = Math.abs(Math.min(a, 0)) + Math.abs(Math.min(b, 0))
+        const excess = a < 0 && b < 0 ? (most * z) / 41 : z * Math.hypot(a, b)
+        const [lnP, truth] = [bound([a, b], excess), lnTailOfTwo(a, b, excess)]
+        // The closed form takes a difference of exponentials: right to 1e-12 here.
+        expect(lnP).toBeGreaterThanOrEqual(truth - 1e-12 * Math.max(1, Math.abs(truth)))
+        if (lnP < truth + 4) tight++
+      }),
+      { seed: 11, numRuns: 2000 },
+    )
+    expect(tight).toBeGreaterThan(200)
+  })
+
+  test('positive control: a normal tail is below', () => {
+    for (const excess of [5, 10, 20])
+      expect(lnNormalTail(excess / Math.SQRT2)).toBeLessThan(lnGammaUpperTail(2 + excess, { shape: 2 }))
+  })
+
+  /**
+   * Scores are rounded down, which makes T larger where a coefficient is negative. With n coefficients of -1, T reaches its largest value n
+   * where all scores were rounded to 0: with probability (1 - exp(-step))^n.
+   */
+  const lnAllZero = (n: number): number => n * Math.log(-Math.expm1(-EXPONENTIAL_STEP))
+
+  test('nor is it where negative coefficients profit from rounding down', () => {
+    for (const n of [1, 2, 10, 100]) {
+      const lnP = bound(new Array<number>(n).fill(-1), n)
+      expect(lnP).toBeGreaterThanOrEqual(lnAllZero(n))
+      expect(lnP).toBeLessThan(lnAllZero(n) + 2 * n)
+      for (const steps of [1, 2, 5]) {
+        const below = bound([-1], 1 - steps * EXPONENTIAL_STEP)
+        expect(below).toBeGreaterThanOrEqual(Math.log(-Math.expm1(-(steps + 1) * EXPONENTIAL_STEP)))
+      }
+    }
+  })
+
+  test('positive control: without what rounding down costs, it would be', () => {
+    // -ln(1 + t) + t - t T at T = 1 falls without end.
+    const unpadded = Math.min(...[1e3, 1e6, 1e9, 1e12].map((t) => -Math.log1p(t)))
+    expect(unpadded).toBeLessThan(lnAllZero(1))
+  })
+
+  /** E[e] of one score with this coefficient; `lost` is what rounding down may take away, at most a step. */
+  function meanE(a: number, lost: number, lnE: (excess: number) => number): number {
+    // Simpson's rule in x = 2500 u^3, fine where it begins; e^(-x / 65) is left at its end for the largest tilt, 64/65.
+    const parts = 200_000
+    let total = 0
+    for (let i = 0; i <= parts; i++) {
+      const u = i / parts
+      const x = 2500 * u ** 3
+      const value = Math.exp(lnE(a * (Math.max(0, x - lost) - 1)) - x) * 7500 * u * u
+      total += (i === 0 || i === parts ? 1 : i % 2 === 1 ? 4 : 2) * value
+    }
+    return total / (3 * parts)
+  }
+
+  test.each([1, 3, 2 ** -30])('the e-value of one score with coefficient %d has mean 1', (a) => {
+    expect(Math.abs(meanE(a, 0, (excess) => eValue([a], excess)) - 1)).toBeLessThan(1e-9)
+  })
+
+  // e falls with the score, so a whole step less is the most that rounding down can do.
+  test.each([-1, -3])(
+    'the e-value of one score with coefficient %d has mean 1 at most, rounded down or not',
+    (a) => {
+      const mean = meanE(a, EXPONENTIAL_STEP, (excess) => eValue([a], excess))
+      expect(mean).toBeLessThanOrEqual(1 + 1e-10)
+      expect(mean).toBeGreaterThan(1 - 1e-4)
+    },
+  )
+
+  test('positive control: without what rounding down costs, its mean is above 1', () => {
+    const tilt = 64
+    const mean = meanE(-1, EXPONENTIAL_STEP, (excess) => tilt * excess - (tilt - Math.log1p(tilt)))
+    expect(mean).toBeGreaterThan(1 + 1e-6)
+  })
+
+  // The part of each tilt is a product of parts of one score, so this is the mean over all outcomes, computed one score at a time.
+  test('the e-value of many scores has mean 1: each tilt’s part is 1', () => {
+    const coefficients = [3, 1, 0.5, -2, -0.25, 8]
+    const deviation = Math.hypot(...coefficients)
+    const parts = [1, 2, 4, 8, 16, 32, 64].map((z) => {
+      const theta = z / (deviation + 8 * z)
+      // E[exp(theta a (x - 1))] = exp(-theta a) / (1 - theta a).
+      return coefficients.reduce((total, a) => total - Math.log1p(-theta * a) - theta * a, 0)
+    })
+    const thetas = [1, 2, 4, 8, 16, 32, 64].map((z) => z / (deviation + 8 * z))
+    for (const excess of [-5, 0, 3, 30]) {
+      const expected = Math.log(
+        thetas.reduce((total, theta, i) => total + Math.exp(theta * excess - parts[i]!), 0) / 7,
+      )
+      const ours = eValue(coefficients, excess)
+      expect(ours).toBeLessThanOrEqual(expected)
+      expect(ours).toBeGreaterThan(expected - 1e-5)
+    }
+  })
+
+  test('one score can be evidence too: the grid stays below the pole', () => {
+    expect(eValue([1], 20)).toBeGreaterThan(14)
+    expect(eValue([2 ** 40], 20 * 2 ** 40)).toBeGreaterThan(14)
+  })
+
+  test('for any finite numbers at all: a logarithm, at most 0, never NaN or infinite, and it comes back', () => {
+    const any = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.double({ min: -10, max: 10, noNaN: true }),
+      fc.constantFrom(0, Number.MIN_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE, 2 ** -1022),
+    )
+    const laws: NullLaw[] = [exponential, { kind: 'binomial', trials: 30, p: 0.5 }]
+    fc.assert(
+      fc.property(fc.array(any, { maxLength: 20 }), any, fc.constantFrom(...laws), (list, excess, law) => {
+        const sum = { coefficients: Float64Array.from(list), excess }
+        const lnP = lnWeightedTailBound(law, sum)
+        expect(lnP).toBeLessThanOrEqual(0)
+        expect(lnP).toBeGreaterThan(-Infinity)
+        expect(lnWeightedEValue(law, sum)).not.toBeNaN()
+        expect(lnWeightedEValue(law, sum)).toBeLessThan(Infinity)
+      }),
+      { seed: 12, numRuns: 2000 },
+    )
+  })
+
+  test('does not depend on the unit of the coefficients', () => {
+    fc.assert(
+      fc.property(
+        coefficientLists(30),
+        fc.integer({ min: -1000, max: 900 }),
+        fc.double({ min: 0, max: 5, noNaN: true }),
+        (list, e, part) => {
+          const excess = part * list.reduce((total, a) => total + Math.abs(a), 0)
+          const scaled = [list.map((a) => a * 2 ** e), excess * 2 ** e] as const
+          expect(bound(...scaled)).toBe(bound(list, excess))
+          expect(eValue(...scaled)).toBe(eValue(list, excess))
+        },
+      ),
+      { seed: 13, numRuns: 200 },
+    )
+  })
+
+  test('a higher sum is never weaker evidence', () => {
+    const part = fc.double({ min: 0, max: 30, noNaN: true })
+    fc.assert(
+      fc.property(coefficientLists(60), part, part, (list, x, y) => {
+        const unit = Math.max(...list.map(Math.abs))
+        const [low, high] = [Math.min(x, y) * unit, Math.max(x, y) * unit]
+        const weaker = bound(list, low)
+        expect(bound(list, high)).toBeLessThanOrEqual(weaker + 1e-9 * Math.abs(weaker))
+      }),
+      { seed: 14, numRuns: 300 },
+    )
+  })
+
+  test('with negative coefficients only, more than the largest sum is read as that', () => {
+    for (const excess of [2, 2.000001, 100, 1e300]) expect(bound([-1, -1], excess)).toBe(bound([-1, -1], 2))
+    expect(lnLeastWeightedTail(exponential, Float64Array.of(1, -1))).toBe(-Infinity)
+    expect(lnLeastWeightedTail(exponential, Float64Array.of(0, 0))).toBe(0)
+    expect(lnLeastWeightedTail(exponential, new Float64Array(0))).toBe(0)
+  })
+
+  test('nothing scored says nothing; variance is the sum of squares', () => {
+    for (const coefficients of [[], [0, 0, 0]]) {
+      expect(bound(coefficients, 3)).toBe(0)
+      expect(eValue(coefficients, 3)).toBe(0)
+    }
+    expect(weightedVariance(exponential, Float64Array.of(3, -4))).toBe(25)
+  })
+
+  // Hypoexponential sums have a closed tail: how much the guarantee costs.
+  test('costs one and a half decades: two coefficients 2 : 1 at ten deviations', () => {
+    const excess = 10 * Math.sqrt(5)
+    const lost = bound([2, 1], excess) - lnTailOfTwo(2, 1, excess)
+    expect((lost / Math.LN10).toFixed(2)).toBe('1.50')
+  })
+})
+
 describe('refuses', () => {
   const sum: WeightedSum = { coefficients: Float64Array.of(1, 2), excess: 1 }
   const statistics = { lnWeightedTailBound, lnWeightedEValue }
@@ -407,7 +686,7 @@ function smallDivergence(d: number, p: number): number {
 }
 
 /** Chernoff's bound over a fine grid of theta, added up plainly and with nothing added for rounding. */
-function lnUnpaddedBound({ p }: NullLaw, { coefficients, excess }: WeightedSum): number {
+function lnUnpaddedBound({ p }: BernoulliLaw, { coefficients, excess }: WeightedSum): number {
   const largest = Math.max(...coefficients.map(Math.abs))
   let least = 0
   for (let step = -40; step <= 24; step++) {
