@@ -2,12 +2,13 @@
  * The marker: what a provider calls at every sampling step. It picks the layer that owns the context, marks the row in place
  * and says whether it did. Hosts differ in how they reach it (transformers-js.ts and its neighbours), never in what it does.
  */
-import { assertInteger, assertOptions } from '../assert.ts'
+import { assertInteger, assertOptions, describe } from '../assert.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile, type Role, roleRanges } from '../keys/profile.ts'
 import { assertLogitsRow, assertSampleable, type LogitsRow } from '../logits.ts'
 import { inLayer } from '../prf/fields.ts'
+import { applySampling, resolveSampling, type Sampling } from '../sampling.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
@@ -16,10 +17,18 @@ import { assertTokenIds, type TokenIds } from '../tokens.ts'
 export interface Marker {
   readonly profile: Profile
   /**
-   * Marks the logits of the next token in place, before temperature and truncation.
-   * @param logits one row of at least `vocabularySize` floats; columns beyond the vocabulary stay as they are.
+   * logits: the host goes on with its temperature and truncation. distribution: `mark` has applied the sampling rules of its
+   * options, and the host must draw from the softmax of what it finds, without rules of its own.
+   */
+  readonly actsOn: Scheme['actsOn']
+  /**
+   * Marks the logits of the next token in place, before temperature and truncation. Where the scheme acts on the distribution, the
+   * sampling rules are applied first, also to rows that are not marked.
+   * @param logits one row of at least `vocabularySize` floats; columns beyond the vocabulary are not marked (gumbel, which leaves one
+   * token only, sets them to -Infinity).
    * @param ids all ids so far, prompt and template included, oldest first.
-   * @returns false where the context is incomplete or holds padding, so that nothing was marked.
+   * @returns false where nothing was marked: the context is incomplete, holds padding, or (schemes that act on the distribution)
+   * was used before in this sequence; no token of the vocabulary can come; or `when` said no.
    * @throws TypeError or RangeError for half-precision rows, NaN, rows of -Infinity only, ids outside the vocabulary.
    */
   mark(logits: LogitsRow, ids: TokenIds): boolean
@@ -31,6 +40,10 @@ export interface MarkerOptions {
   readonly lanes?: Partial<Record<Role, number>>
   /** Padding id: a context that holds it is not marked, as it will not be counted. @defaultValue none */
   readonly padding?: number
+  /** How the host would sample, for gumbel and tournament only: they act on that distribution. @defaultValue temperature 1, no truncation */
+  readonly sampling?: Sampling
+  /** Asked before each mark with all ids so far: false leaves the position unmarked (JSON, code, tool calls). @defaultValue always */
+  readonly when?: (ids: TokenIds) => boolean
 }
 
 /**
@@ -55,22 +68,37 @@ export function createMarker(
 ): Marker {
   const checked = parseProfile(profile)
   assertMarkKeys(keys, { name: 'keys' })
-  assertOptions(options, { name: 'options', keys: ['lanes', 'padding'] })
+  assertOptions(options, { name: 'options', keys: ['lanes', 'padding', 'sampling', 'when'] })
   const { contextWidth, vocabularySize } = checked
-  const { padding } = options
+  const { padding, when } = options
+  if (when !== undefined && typeof when !== 'function')
+    throw new TypeError(`"options.when" expected a function of the ids, got ${describe(when)}`)
   if (padding !== undefined) assertInteger(padding, { name: 'options.padding', max: vocabularySize - 1 })
   const layers = layersOf(checked, keys, options)
   // Every layer reads contexts the same way; only keys and lanes differ.
   const reader = layers[0]!.scheme
+  const { actsOn } = reader
+  if (actsOn === 'logits' && options.sampling !== undefined)
+    throw new RangeError(
+      `"options.sampling" expected nothing for a ${checked.scheme} mark, which comes before the host's own sampling rules, got some`,
+    )
+  const sampling = resolveSampling(options.sampling ?? {}, { name: 'options.sampling' })
   return Object.freeze<Marker>({
     profile: checked,
+    actsOn,
     mark(logits, ids) {
       assertLogitsRow(logits, { name: 'logits', vocabularySize })
       assertSampleable(logits, { name: 'logits' })
       assertTokenIds(lastOf(ids, contextWidth), { name: 'ids', vocabularySize })
+      if (actsOn === 'distribution') applySampling(logits, sampling)
       const context = reader.contextAt(ids, ids.length)
       if (context === undefined) return false
       if (padding !== undefined && Array.prototype.includes.call(context, padding)) return false
+      // The same numbers again would force the same token (gumbel) or tilt the same way: an answer would go in circles.
+      if (actsOn === 'distribution' && occursEarlier(ids, contextWidth)) return false
+      // The host is about to sample from columns beyond the vocabulary.
+      if (actsOn === 'distribution' && !canCome(logits, vocabularySize)) return false
+      if (when?.(ids) === false) return false
       for (const { scheme, key, lane } of layers) {
         if (!inLayer(key, context)) continue
         scheme.mark(logits, { key, context, lane })
@@ -121,6 +149,21 @@ function assertOwnRange({ role, range }: MarkKey, { from, to }: MarkKey['range']
   throw new RangeError(
     `"keys" expected a key for route values ${from}..${to - 1} of role ${role} as the profile says, got one for ${range.from}..${range.to - 1}, derived for a profile with other shares`,
   )
+}
+
+/** True if the last `width` ids, which are a context, were the context of an earlier position too. */
+function occursEarlier(ids: TokenIds, width: number): boolean {
+  for (let end = ids.length - 1; end >= width; end--) {
+    let same = true
+    for (let j = 1; same && j <= width; j++) same = ids[end - j] === ids[ids.length - j]
+    if (same) return true
+  }
+  return false
+}
+
+function canCome(logits: LogitsRow, vocabularySize: number): boolean {
+  for (let id = 0; id < vocabularySize; id++) if (logits[id]! > Number.NEGATIVE_INFINITY) return true
+  return false
 }
 
 // Only the ids that can matter are checked: a request of 100,000 tokens must not be walked at every step.

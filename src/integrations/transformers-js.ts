@@ -7,8 +7,11 @@
  * before the mark. They differ in temperature: 2.17 divides by it after us, 3 and 4 before us. A profile's delta counts before
  * temperature, so for 3 and 4 the row is taken back to temperature 1 while it is marked.
  *
- * Refused, because they would silently weaken or break the mark: beam search (beams are compared by marked scores), and rows
- * that are not float32.
+ * Marks that act on the distribution (gumbel, tournament) get the sampling rules from the marker's options instead, and the host must
+ * draw without rules of its own. That makes top-p work too, which neither package has.
+ *
+ * Refused, because they would silently weaken or break the mark: beam search (beams are compared by marked scores), rows
+ * that are not float32, and for marks on the distribution every sampling rule of the host, top-k's default of 50 included.
  */
 import { assertNumber, assertOptions, describe } from '../assert.ts'
 import { sampleFromLogits } from '../logits.ts'
@@ -64,9 +67,12 @@ export interface MarkingLogitsProcessor {
  * These weaken the mark, or leave less to mark, and break nothing: `do_sample: false`, which is the default of both (text then
  * repeats itself, and each pair counts once); `top_k` (50 unless set to 0); forced or banned tokens; temperatures above 1. In a
  * batch, 3 and 4 go on drawing for a row after its end-of-text until all rows have ended, so pass `endOfText` to `countable`.
+ * For gumbel and tournament the config must say `do_sample: true` and `top_k: 0`, temperature and top-p left at 1: what the host would
+ * have done is asked for in `createMarker(profile, keys, { sampling: { temperature, topK, topP } })`.
  * @param generationConfig the same object that goes to `generate`, so that what would break the mark is refused before a token
  * is drawn. If the model's own `generation_config` sets beams, temperature or sampling, pass `{ ...model.generation_config, ...yours }`.
- * @throws RangeError for beam search or contrastive search; at generation time TypeError for half-precision logits.
+ * @throws RangeError for beam search, contrastive search or, where the mark acts on the distribution, sampling rules of the host; at
+ * generation time TypeError for half-precision logits.
  * @example
  * // model and ids come from `AutoModelForCausalLM` and `AutoTokenizer`, marker from createMarker(profile, keys)
  * // const config = { max_new_tokens: 64, do_sample: true, top_k: 0 }
@@ -87,6 +93,7 @@ export function createLogitsProcessor(
   assertOptions(options, { name: 'options', keys: ['draw'] })
   const draw = resolveDraw(options.draw)
   assertOneSequence(generationConfig, { forced: draw !== undefined })
+  if (marker.actsOn === 'distribution') assertPlainSampling(generationConfig, draw)
   const hostTemperature = temperatureOf(generationConfig)
   const markRows = <T extends LogitsTensor>(
     inputIds: readonly number[] | readonly (readonly bigint[])[],
@@ -170,6 +177,29 @@ function assertOneSequence(config: MarkedGenerationConfig, { forced }: { forced:
     throw new RangeError(
       '"generationConfig.do_sample" expected false when options.draw draws the token here, got true',
     )
+}
+
+/** The marker has applied its sampling rules already, and what it left unmarked must be sampled, not taken greedily. */
+function assertPlainSampling(
+  config: MarkedGenerationConfig,
+  draw: { readonly temperature: number } | undefined,
+): void {
+  const rule = 'sampling rules of a mark on the distribution are options of createMarker'
+  if (draw === undefined && config.do_sample !== true)
+    throw new RangeError(
+      `"generationConfig.do_sample" expected true, or options.draw, for a mark on the distribution, got ${describe(config.do_sample)}`,
+    )
+  // The packages' own default of top_k is 50, so it must be given.
+  const wanted = [
+    ['generationConfig.temperature', config.temperature ?? 1, 1],
+    ['generationConfig.top_p', config['top_p'] ?? 1, 1],
+    ['generationConfig.top_k', draw ? 0 : config['top_k'], 0],
+    ['options.draw.temperature', draw?.temperature ?? 1, 1],
+  ] as const
+  for (const [name, value, expected] of wanted) {
+    if (value !== expected)
+      throw new RangeError(`"${name}" expected ${expected}, got ${describe(value)}: ${rule}`)
+  }
 }
 
 function rowsOf(logits: LogitsTensor): { rows: number; width: number; data: Float32Array } {

@@ -22,6 +22,7 @@ import {
   keyIdOf,
   type MarkFormat,
   markInfo,
+  SCHEME_IDS,
   type SchemeId,
 } from './derive.ts'
 import { type MasterKey, masterKeyBytes } from './master.ts'
@@ -52,9 +53,9 @@ export interface Profile {
   readonly scheme: SchemeId
   readonly contextWidth: number
   readonly bits: 1 | 8 | 32
-  /** green-list: k, where gamma = k / 2^bits. */
+  /** green-list: k, where gamma = k / 2^bits. tournament: number of rounds. gumbel: 0. */
   readonly param: number
-  /** Strength in nats added to the logit of a green token, before the host's temperature. */
+  /** green-list: strength in nats added to the logit of a green token, before the host's temperature. Otherwise 0. */
   readonly delta: number
   readonly tokenizer: Digest
   readonly vocabularySize: number
@@ -74,14 +75,33 @@ export interface LayerOptions {
 }
 
 /** What {@link createProfile} needs to know. */
-export interface ProfileOptions {
+export type ProfileOptions = CommonOptions & (GreenListOptions | GumbelOptions | TournamentOptions)
+
+/** Green lists: stronger than the other two for the same text, at a price in its quality. */
+export interface GreenListOptions {
   readonly scheme: 'green-list'
-  /** Previous tokens that choose the green list, 0..4. 1 is inherited best by a student; 2 and more are harder to reverse. */
-  readonly contextWidth: number
   /** Fraction of the vocabulary that is green: 1/2, or k/256 with k in 1..255. */
   readonly gamma: number
   /** Strength in nats, above 0 and at most 20. */
   readonly delta: number
+}
+
+/** Gumbel sampling: no distortion on average over keys; the same prompt gives the same answer, but for contexts that occur again. */
+export interface GumbelOptions {
+  readonly scheme: 'gumbel'
+}
+
+/** Tournament sampling (SynthID-Text): no distortion on average over keys, and answers still vary. */
+export interface TournamentOptions {
+  readonly scheme: 'tournament'
+  /** Rounds, 1..30. @defaultValue 30, as published */
+  readonly rounds?: number
+}
+
+/** What every mark needs. */
+export interface CommonOptions {
+  /** Previous tokens that choose the field numbers, 0..4 (gumbel, tournament: 1..4). 1 is inherited best by a student; 2 and more are harder to reverse. */
+  readonly contextWidth: number
   /** From `tokenizerDigest`. */
   readonly tokenizer: Digest
   /** Number of token ids: largest id + 1. */
@@ -105,6 +125,8 @@ const PROFILE_KEYS = [
 ] as const
 const LAYER_KEYS = ['role', 'label', 'share', 'lanes', 'keyId', 'commitment'] as const
 const MAX_DELTA = 20
+// Bit r of a 32-bit field is round r's; the two highest stay unused.
+const MAX_ROUNDS = 30
 const MAX_VOCABULARY = 2 ** 32
 // Width 4 packs four ids into three words of 32 bits (docs/wire-format.md, "context").
 const MAX_VOCABULARY_WIDTH_4 = 2 ** 24
@@ -127,11 +149,7 @@ const ISO_8601 =
  */
 export function createProfile(master: MasterKey, options: ProfileOptions): Profile {
   const masterBytes = masterKeyBytes(master)
-  assertOptions(options, {
-    name: 'options',
-    keys: ['scheme', 'contextWidth', 'gamma', 'delta', 'tokenizer', 'vocabularySize', 'layers', 'created'],
-  })
-  const { bits, param } = greenListParam(options.gamma)
+  const { bits, param, delta } = markFields(options)
   assertArray(options.layers, { name: 'options.layers', expected: 'an array of layers' })
   const draft = {
     format: 'dyetrace/profile-1' as const,
@@ -139,7 +157,7 @@ export function createProfile(master: MasterKey, options: ProfileOptions): Profi
     contextWidth: options.contextWidth,
     bits,
     param,
-    delta: options.delta,
+    delta,
     tokenizer: options.tokenizer,
     vocabularySize: options.vocabularySize,
     created: options.created,
@@ -255,6 +273,32 @@ export function roleRanges(
   return ranges
 }
 
+/** The fields of a profile that say how a scheme marks. Options of another scheme are unknown keys. */
+function markFields(options: ProfileOptions): Pick<Profile, 'bits' | 'param' | 'delta'> {
+  assertRecord(options, { name: 'options' })
+  const { scheme } = options
+  assertOneOf(scheme, { name: 'options.scheme', values: SCHEME_IDS })
+  const known = (...own: string[]): void =>
+    assertOptions(options, {
+      name: 'options',
+      keys: ['scheme', ...own, 'contextWidth', 'tokenizer', 'vocabularySize', 'layers', 'created'],
+    })
+  switch (scheme) {
+    case 'green-list':
+      known('gamma', 'delta')
+      return { ...greenListParam(options.gamma), delta: options.delta }
+    case 'gumbel':
+      known()
+      return { bits: 32, param: 0, delta: 0 }
+    case 'tournament': {
+      known('rounds')
+      const { rounds = MAX_ROUNDS } = options
+      assertInteger(rounds, { name: 'options.rounds', min: 1, max: MAX_ROUNDS })
+      return { bits: 32, param: rounds, delta: 0 }
+    }
+  }
+}
+
 function greenListParam(gamma: unknown): { bits: 1 | 8; param: number } {
   const expected = '1/2 or k/256 with k in 1..255'
   assertNumber(gamma, {
@@ -270,19 +314,13 @@ type ProfileDraft = Omit<Profile, 'format' | 'layers'> & {
 }
 
 function assertProfileFields(draft: ProfileDraft): void {
-  assertOneOf(draft.scheme, { name: 'scheme', values: ['green-list'] })
+  assertOneOf(draft.scheme, { name: 'scheme', values: SCHEME_IDS })
   assertInteger(draft.contextWidth, { name: 'contextWidth', min: 0, max: 4 })
-  assertInteger(draft.bits, { name: 'bits', min: 1, max: 32 })
-  if (draft.bits !== 1 && draft.bits !== 8)
-    throw new RangeError(`"bits" expected 1 or 8 for a green-list, got ${describe(draft.bits)}`)
-  assertInteger(draft.param, { name: 'param', min: 1, max: 2 ** draft.bits - 1 })
-  if (draft.bits === 8 && draft.param === 128)
-    throw new RangeError('"param" expected gamma 1/2 to be written as bits 1, param 1, got bits 8, param 128')
-  assertNumber(draft.delta, {
-    name: 'delta',
-    expected: `a number of nats above 0 and at most ${MAX_DELTA}`,
-    holds: (delta) => delta > 0 && delta <= MAX_DELTA,
-  })
+  if (draft.contextWidth === 0 && draft.scheme !== 'green-list')
+    throw new RangeError(
+      `"contextWidth" expected 1..4 for a ${draft.scheme} mark, which leaves contexts that occur again unmarked: of width 0 there is only one, got 0`,
+    )
+  assertMarkFields(draft)
   assertString(draft.tokenizer, {
     name: 'tokenizer',
     expected: 'a digest "sha256:" + 64 hex digits, from tokenizerDigest',
@@ -299,6 +337,29 @@ function assertProfileFields(draft: ProfileDraft): void {
     pattern: ISO_8601,
   })
   assertLayers(draft)
+}
+
+function assertMarkFields({ scheme, bits, param, delta }: ProfileDraft): void {
+  assertInteger(bits, { name: 'bits', min: 1, max: 32 })
+  if (scheme === 'green-list') {
+    if (bits !== 1 && bits !== 8)
+      throw new RangeError(`"bits" expected 1 or 8 for a green-list, got ${describe(bits)}`)
+    assertInteger(param, { name: 'param', min: 1, max: 2 ** bits - 1 })
+    if (bits === 8 && param === 128)
+      throw new RangeError(
+        '"param" expected gamma 1/2 to be written as bits 1, param 1, got bits 8, param 128',
+      )
+    assertNumber(delta, {
+      name: 'delta',
+      expected: `a number of nats above 0 and at most ${MAX_DELTA}`,
+      holds: (value) => value > 0 && value <= MAX_DELTA,
+    })
+    return
+  }
+  if (bits !== 32) throw new RangeError(`"bits" expected 32 for a ${scheme} mark, got ${describe(bits)}`)
+  const [least, most] = scheme === 'gumbel' ? [0, 0] : [1, MAX_ROUNDS]
+  assertInteger(param, { name: 'param', min: least, max: most })
+  assertNumber(delta, { name: 'delta', expected: `0 for a ${scheme} mark`, holds: (value) => value === 0 })
 }
 
 function assertLayers({
@@ -352,8 +413,8 @@ function freezeProfile(profile: Profile): Profile {
     // JSON can say -0, which would come back from JSON as another value.
     contextWidth: contextWidth + 0,
     bits,
-    param,
-    delta,
+    param: param + 0,
+    delta: delta + 0,
     tokenizer,
     vocabularySize,
     layers: Object.freeze(layers),

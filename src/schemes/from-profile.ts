@@ -3,14 +3,22 @@
  */
 import type { Profile } from '../keys/profile.ts'
 import { createGreenList } from './green-list.ts'
+import { createGumbel } from './gumbel.ts'
 import type { Scheme } from './scheme.ts'
+import { createTournament } from './tournament.ts'
 
 /**
  * Makes the scheme of a profile for one layer.
  * @param lanes accounts in the layer's key stream, as the layer says.
- * @throws RangeError for a scheme of the wire format that this version cannot run yet.
  */
 export function schemeOf(profile: Profile, { lanes }: { lanes: number }): Scheme {
-  if (profile.scheme === 'green-list') return createGreenList({ ...profile, lanes })
-  throw new RangeError(`"profile.scheme" expected one of "green-list", got "${profile.scheme}"`)
+  const parameters = { ...profile, lanes }
+  switch (profile.scheme) {
+    case 'green-list':
+      return createGreenList(parameters)
+    case 'gumbel':
+      return createGumbel(parameters)
+    case 'tournament':
+      return createTournament(parameters)
+  }
 }

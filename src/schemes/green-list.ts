@@ -26,6 +26,7 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
   return Object.freeze<Scheme>({
     id: 'green-list',
     contextWidth,
+    actsOn: 'logits',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'bernoulli', p: gammaOf({ bits, param }) }),
     countOnce: 'pair',

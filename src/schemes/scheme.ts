@@ -23,6 +23,8 @@ export interface Scheme {
   readonly id: string
   /** Previous ids that choose the field numbers. */
   readonly contextWidth: number
+  /** What a mark changes: the model's logits, or the distribution that the host would sample, its temperature and truncation applied. */
+  readonly actsOn: 'logits' | 'distribution'
   /** What the host does with the marked row: sample from it, or take its largest entry. */
   readonly draw: 'sample' | 'argmax'
   /** Law of one score when the text does not depend on the key. */
@@ -33,7 +35,10 @@ export interface Scheme {
   contextAt(ids: TokenIds, i: number): Context | undefined
   /** The one function of (key, context, token, lane) that both mark and score use. */
   readonly field: FieldFunction
-  /** Marks a row in place; ids from `vocabularySize` on (padding columns) stay as they are. */
+  /**
+   * Marks a row in place. Ids from `vocabularySize` on (padding columns) stay as they are, except where the host takes the largest
+   * entry: there every other entry becomes -Infinity, so that a host that samples takes it too.
+   */
   mark(logits: LogitsRow, site: MarkSite): void
   /** Score of a token from its field number. */
   score(field: number): number

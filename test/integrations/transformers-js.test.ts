@@ -7,14 +7,16 @@ import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
 import { countable } from '../../src/detect/countable.ts'
 import { detect } from '../../src/detect/detect.ts'
-import { createMarker, type Marker } from '../../src/integrations/marker.ts'
+import { createMarker, type Marker, type MarkerOptions } from '../../src/integrations/marker.ts'
 import {
   createLogitsProcessor,
   type LogitsTensor,
   type MarkedGenerationConfig,
 } from '../../src/integrations/transformers-js.ts'
+import { applySampling } from '../../src/sampling.ts'
 import { type AnyProcessor, type Host, loadBundledModel } from '../support/bundled-model.ts'
 import { profileWithKey } from '../support/keys.ts'
+import { ON_DISTRIBUTION, schemeWithKeys } from '../support/schemes.ts'
 
 const { hosts, vocabularySize, endOfText, tokenizerDigest, encode } = await loadBundledModel()
 const delta = 2
@@ -224,6 +226,197 @@ describe.each(hosts.map((host) => [host.name, host] as const))('%s', (_, host) =
       expect(skipped.incompleteContext).toBe(unmarked[r])
       expect(count + skipped.repeated).toBe(12 - unmarked[r]!)
     }
+  })
+})
+
+describe.each(hosts.map((host) => [host.name, host] as const))('marks on the distribution, %s', (_, host) => {
+  const common = { vocabularySize, tokenizer: tokenizerDigest, contextWidth: 2 }
+  const text = (generated: number[][], of: typeof profile) =>
+    countable(
+      generated.map((ids) => ({ ids, promptLength: 9 })),
+      of,
+      { endOfText },
+    )
+
+  describe.each([
+    ['gumbel', ON_DISTRIBUTION.gumbel],
+    ['tournament', ON_DISTRIBUTION['tournament, 30 rounds']],
+  ] as const)('%s', (name, scheme) => {
+    const own = schemeWithKeys('on distribution', scheme, common)
+    const other = schemeWithKeys('another', scheme, common)
+    const run = (options: MarkerOptions, config: MarkedGenerationConfig = {}) => {
+      const full = { ...sampled, ...config, max_new_tokens: 150, min_new_tokens: 150 }
+      const processor = createLogitsProcessor(createMarker(own.profile, [own.key], options), full)
+      return host.generate(promptsOf(2), full, [processor])
+    }
+
+    test('host draws: the right key finds evidence, the wrong one does not, nor is there any in unmarked text', async () => {
+      const generated = await run({})
+      const positions = text(generated, own.profile)
+      expect(positions.count).toBeGreaterThan(150)
+      expect(detect(positions, own.key).decision).toBe('evidence')
+      expect(detect(text(generated, other.profile), other.key).decision).toBe('no-evidence')
+      const plain = await run({ when: () => false })
+      expect(detect(text(plain, own.profile), own.key).decision).toBe('no-evidence')
+    })
+
+    test('with temperature, top-k and top-p, which neither package has: only what they leave is drawn', async () => {
+      const sampling = { temperature: 0.9, topK: 60, topP: 0.9 }
+      const next = (generated: number[][], ids: number[]): number =>
+        generated.find((row) => ids.every((id, i) => id === row[i]))![ids.length]!
+      const marked = createMarker(own.profile, [own.key], { sampling })
+      const config = { ...sampled, max_new_tokens: 80, min_new_tokens: 80 }
+      const { generated, steps } = await watch(host, promptsOf(2), { config, marked })
+      expect(steps).toHaveLength(160)
+      for (const { before, ids } of steps) {
+        const rules = before.slice()
+        applySampling(rules, sampling)
+        const drawn = next(generated, ids)
+        expect(rules[drawn]).toBeGreaterThan(-Infinity)
+        expect(rules.filter((value) => value > -Infinity).length).toBeLessThanOrEqual(60)
+      }
+      // Without the rules the same model draws what they would not have left.
+      const free = await watch(host, promptsOf(2), { config, marked: createMarker(own.profile, [own.key]) })
+      const outside = free.steps.filter(({ before, ids }) => {
+        const rules = before.slice()
+        applySampling(rules, sampling)
+        return rules[next(free.generated, ids)] === -Infinity
+      })
+      expect(outside.length).toBeGreaterThan(0)
+      expect(detect(text(generated, own.profile), own.key).decision).toBe('evidence')
+    })
+
+    test('rows are those of the marker by itself; where it marks nothing the host samples the rules’ row', async () => {
+      const quiet = (ids: ArrayLike<number>): boolean => ids.length % 3 !== 0
+      const marked = createMarker(own.profile, [own.key], { when: quiet, sampling: { topK: 40 } })
+      const config = { ...sampled, max_new_tokens: 30, min_new_tokens: 30 }
+      const { steps } = await watch(host, promptsOf(1), { config, marked })
+      let left = 0
+      for (const { ids, before, after } of steps) {
+        const expected = before.slice()
+        const said = marked.mark(expected, ids)
+        expect(after).toEqual(expected)
+        if (said) continue
+        left++
+        const rules = before.slice()
+        applySampling(rules, { temperature: 1, topK: 40, topP: 1 })
+        expect(after).toEqual(rules)
+      }
+      expect(left).toBeGreaterThanOrEqual(10)
+      expect(left).toBeLessThan(30)
+    })
+
+    test('drawn here: repeatable, and detected', async () => {
+      const config = { max_new_tokens: 150, min_new_tokens: 150 }
+      const marked = createMarker(own.profile, [own.key], { sampling: { topP: 0.95 } })
+      const generate = (seed: string) => {
+        const draw = { random: seedrandom(seed) }
+        return host.generate(promptsOf(1), config, [createLogitsProcessor(marked, config, { draw })])
+      }
+      const [a, again, b] = [await generate('a'), await generate('a'), await generate('b')]
+      expect(again).toEqual(a)
+      // The forced tokens of gumbel hang on nobody's draws; only contexts that occur again do.
+      if (name !== 'gumbel') expect(b).not.toEqual(a)
+      expect(detect(text([...a, ...b], own.profile), own.key).decision).toBe('evidence')
+    })
+  })
+
+  test('gumbel: two runs part at the first context that occurs again, and not before', async () => {
+    const { profile: gumbel, key: own } = schemeWithKeys('on distribution', ON_DISTRIBUTION.gumbel, common)
+    const marked = createMarker(gumbel, [own])
+    const config = { max_new_tokens: 60, min_new_tokens: 60 }
+    const [a, b] = await Promise.all(
+      ['a', 'b'].map(async (seed) => {
+        const draw = { random: seedrandom(seed) }
+        const [ids] = await host.generate(promptsOf(1), config, [
+          createLogitsProcessor(marked, config, { draw }),
+        ])
+        return ids!
+      }),
+    )
+    const parted = a!.findIndex((id, i) => id !== b![i])
+    const row = new Float32Array(vocabularySize)
+    const free = a!.findIndex((_, i) => i >= 9 && !marked.mark(row.slice(), a!.slice(0, i)))
+    if (parted >= 0) expect(free).toBeLessThanOrEqual(parted)
+    expect(free === -1 ? 69 : free).toBeGreaterThan(9)
+  })
+})
+
+describe('for a mark on the distribution, sampling rules of the host are refused', () => {
+  const { profile: gumbel, key: own } = schemeWithKeys('refused', ON_DISTRIBUTION.gumbel, { vocabularySize })
+  const onDistribution = createMarker(gumbel, [own])
+  const plain = { do_sample: true, top_k: 0 }
+  const draw = { random: () => 0 }
+  test.each<[string, MarkedGenerationConfig, object, string]>([
+    [
+      'greedy by default',
+      { top_k: 0 },
+      {},
+      '"generationConfig.do_sample" expected true, or options.draw, for a mark on the distribution, got undefined',
+    ],
+    [
+      'greedy',
+      { ...plain, do_sample: false },
+      {},
+      '"generationConfig.do_sample" expected true, or options.draw, for a mark on the distribution, got false',
+    ],
+    [
+      'a temperature',
+      { ...plain, temperature: 0.7 },
+      {},
+      '"generationConfig.temperature" expected 1, got 0.7: ',
+    ],
+    ['top-k by default', { do_sample: true }, {}, '"generationConfig.top_k" expected 0, got undefined: '],
+    ['top-k', { ...plain, top_k: 50 }, {}, '"generationConfig.top_k" expected 0, got 50: '],
+    [
+      'no top-k in words that one package reads as 50',
+      { ...plain, top_k: null },
+      {},
+      '"generationConfig.top_k" expected 0, got null: ',
+    ],
+    ['top-p', { ...plain, top_p: 0.9 }, {}, '"generationConfig.top_p" expected 1, got 0.9: '],
+    [
+      'a temperature of the draw',
+      { do_sample: false },
+      { draw: { ...draw, temperature: 0.5 } },
+      '"options.draw.temperature" expected 1, got 0.5: ',
+    ],
+    [
+      'a temperature that the draw would not see',
+      { do_sample: false, temperature: 0.5 },
+      { draw },
+      '"generationConfig.temperature" expected 1, got 0.5: ',
+    ],
+  ])('%s', (_, config, options, message) => {
+    let error: unknown
+    try {
+      createLogitsProcessor(onDistribution, config, options)
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(RangeError)
+    const text = (error as Error).message
+    expect(text.startsWith(message), text).toBe(true)
+    if (message.endsWith(': ')) expect(text).toMatch(/options of createMarker$/)
+    // None of this is refused for a mark on the logits, where two who draw are not meant.
+    expect(
+      createLogitsProcessor(marker, config, {
+        draw: options && 'draw' in options ? draw : undefined,
+      } as object),
+    ).toBeTypeOf('function')
+  })
+
+  test('what leaves the distribution alone is taken', () => {
+    for (const config of [
+      plain,
+      { ...plain, temperature: 1, top_p: 1 },
+      { ...plain, temperature: null, top_p: null },
+    ])
+      expect(createLogitsProcessor(onDistribution, config)).toBeTypeOf('function')
+    expect(createLogitsProcessor(onDistribution, {}, { draw })).toBeTypeOf('function')
+    expect(
+      createLogitsProcessor(onDistribution, { do_sample: false }, { draw: { ...draw, temperature: 1 } }),
+    ).toBeTypeOf('function')
   })
 })
 

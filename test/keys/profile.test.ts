@@ -163,7 +163,7 @@ function typeOf(accepts: readonly Kind[]): string {
 
 /** What each field of createProfile's options accepts by type, and values of the right type that are out of range. */
 const OPTION_FIELDS: readonly [field: string, accepts: readonly Kind[], wrong: readonly unknown[]][] = [
-  ['scheme', [], ['', 'Green-List', 'gumbel', 'tournament', 'green-list ']],
+  ['scheme', [], ['', 'Green-List', 'Gumbel', 'synthid', 'green-list ']],
   ['contextWidth', ['integer'], [5, -1, 1.5, 2 ** 53, Number.NaN]],
   ['gamma', ['integer', 'number'], [0, 1, -0.25, 0.3, 1 / 512, 255.5 / 256, 2, Number.NaN, 1e21, 5e-324]],
   [
@@ -244,6 +244,92 @@ describe('createProfile refuses', () => {
     expect(sized(3, 2 ** 32).vocabularySize).toBe(2 ** 32)
     expectRefusal(() => sized(4, 2 ** 24 + 1), 'vocabularySize')
     expectRefusal(() => sized(3, 2 ** 32 + 1), 'vocabularySize')
+  })
+})
+
+describe('gumbel and tournament', () => {
+  const { gamma: _, delta: __, ...common } = OPTIONS as ProfileOptions & { gamma: number; delta: number }
+  const layers = [
+    { role: 'provider' as const, label: 'acme', share: 49152 },
+    { role: 'cohort' as const, label: 'c-17', share: 16384, lanes: 16 },
+  ]
+  const gumbel: ProfileOptions = { ...common, layers, scheme: 'gumbel' }
+  const tournament: ProfileOptions = { ...common, layers, scheme: 'tournament' }
+
+  test('are written bits 32, delta 0, and param 0 or the number of rounds, 30 where nothing is said', () => {
+    const written = (options: ProfileOptions): unknown[] => {
+      const { scheme, bits, param, delta } = createProfile(MASTER, options)
+      return [scheme, bits, param, delta]
+    }
+    expect(written(gumbel)).toEqual(['gumbel', 32, 0, 0])
+    expect(written(tournament)).toEqual(['tournament', 32, 30, 0])
+    for (let rounds = 1; rounds <= 30; rounds++)
+      expect(written({ ...tournament, rounds })).toEqual(['tournament', 32, rounds, 0])
+  })
+
+  test('come back from JSON, with the same digest; their keys are their own', () => {
+    const profiles = [gumbel, tournament, { ...tournament, rounds: 29 }].map((options) =>
+      createProfile(MASTER, options),
+    )
+    for (const profile of profiles) {
+      const parsed = parseProfile(JSON.stringify(profile))
+      expect(parsed).toEqual(profile)
+      expect(profileDigest(parsed)).toBe(profileDigest(profile))
+    }
+    expect(new Set(profiles.map(({ layers }) => layers[0]!.keyId)).size).toBe(3)
+  })
+
+  test('read minus zero as zero', () => {
+    const text = JSON.stringify(createProfile(MASTER, gumbel))
+    const minus = text.replace('"param":0', '"param":-0').replace('"delta":0', '"delta":-0')
+    const { param, delta } = parseProfile(minus)
+    expect([param, delta].map((value) => Object.is(value, 0))).toEqual([true, true])
+    expect(parseProfile(minus)).toEqual(parseProfile(text))
+  })
+
+  test.each([
+    ['gumbel with a gamma', { ...gumbel, gamma: 0.25 }, 'options'],
+    ['gumbel with a delta', { ...gumbel, delta: 2 }, 'options'],
+    ['gumbel with rounds', { ...gumbel, rounds: 30 }, 'options'],
+    ['a tournament with a delta', { ...tournament, delta: 2 }, 'options'],
+    ['a green list with rounds', { ...OPTIONS, rounds: 30 }, 'options'],
+    ['no rounds', { ...tournament, rounds: 0 }, 'options.rounds'],
+    ['31 rounds', { ...tournament, rounds: 31 }, 'options.rounds'],
+    ['half a round', { ...tournament, rounds: 0.5 }, 'options.rounds'],
+    [
+      '32 lanes of 32 bits',
+      { ...gumbel, layers: [{ role: 'provider', label: 'a', lanes: 32 }] },
+      'layers[0].lanes',
+    ],
+    // Of one context there is one first use: a mark that marks nothing would pass for a mark.
+    ['gumbel of width 0', { ...gumbel, contextWidth: 0, layers: [layers[0]!] }, 'contextWidth'],
+    ['a tournament of width 0', { ...tournament, contextWidth: 0, layers: [layers[0]!] }, 'contextWidth'],
+  ])('createProfile refuses %s', (_, options, name) => {
+    expectRefusal(() => createProfile(MASTER, options as ProfileOptions), name)
+  })
+
+  test.each(['gumbel', 'tournament'] as const)(
+    'parseProfile refuses a %s profile whose numbers do not fit',
+    (scheme) => {
+      const profile = createProfile(MASTER, scheme === 'gumbel' ? gumbel : tournament)
+      const wrong: [keyof Profile, readonly unknown[]][] = [
+        ['bits', [1, 8, 31, 33, '32']],
+        ['param', scheme === 'gumbel' ? [1, -1, 30, null] : [0, 31, 1.5, null]],
+        ['delta', [1e-9, -1, 2, null]],
+        ['contextWidth', [0, 5]],
+      ]
+      for (const [field, values] of wrong)
+        for (const value of values) expectRefusal(() => parseProfile({ ...profile, [field]: value }), field)
+    },
+  )
+
+  test('16 lanes are the most', () => {
+    const accepted = [1, 2, 4, 8, 16].map(
+      (lanes) =>
+        createProfile(MASTER, { ...gumbel, layers: [{ role: 'provider', label: 'a', lanes }] }).layers[0]!
+          .lanes,
+    )
+    expect(accepted).toEqual([1, 2, 4, 8, 16])
   })
 })
 
