@@ -4,15 +4,19 @@
  * (docs/statistics.md, section 2). `countable` is the only way to make positions that `detect` takes.
  */
 import { assertArray, assertInteger, assertOptions, assertRecord } from '../assert.ts'
+import type { Context } from '../context.ts'
 import { type Profile, parseProfile } from '../keys/profile.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
-import { createTupleSet } from '../tuple-set.ts'
+import { createTupleSet, type TupleSet } from '../tuple-set.ts'
 
 /** One document: a prompt (never scored) followed by what was generated. */
 export interface TokenDocument {
   readonly ids: TokenIds
-  /** @defaultValue 0: the whole document is generated text */
+  /**
+   * @defaultValue 0: the whole document is generated text. Right also where nobody knows where the prompt ends, or for a piece cut
+   * from the middle: what was not generated is scored by chance, which costs power and accuses nobody.
+   */
   readonly promptLength?: number
 }
 
@@ -30,7 +34,10 @@ export interface Skipped {
   /** Fewer ids before it than the context is wide, or padding among them. */
   readonly incompleteContext: number
   readonly afterEnd: number
-  /** The pair was counted before, in this document or an earlier one. */
+  /**
+   * The pair was counted before, in this document or an earlier one; gumbel, tournament: or the context was used before in this
+   * document, prompt included.
+   */
   readonly repeated: number
 }
 
@@ -40,6 +47,8 @@ declare const deduplicated: unique symbol
 export interface Countable {
   readonly [deduplicated]: true
   readonly profile: Profile
+  /** How the documents were read. */
+  readonly options: CountableOptions
   /** Positions looked at, counted or not. */
   readonly seen: number
   /** Number of distinct pairs. */
@@ -53,7 +62,9 @@ export interface Countable {
 const minted = new WeakMap<object, Uint32Array>()
 
 /**
- * Collects what may be counted from documents that are judged together: repeats within and across them count once.
+ * Collects what may be counted from documents that are judged together: repeats within and across them count once. A repeat is a
+ * pair of context and token that occurred before; for gumbel and tournament, which mark the first use of a context in a document,
+ * also a context that this document used before. What is counted is a union over documents: their order does not matter.
  * @param documents ids with their prompt lengths; one text is a list of one.
  * @throws TypeError or RangeError if an id is not one of the profile's vocabulary or a prompt is longer than its document.
  * @example
@@ -79,39 +90,38 @@ export function countable(
       assertInteger(options[name], { name: `options.${name}`, max: vocabularySize - 1 })
   }
   const scheme = schemeOf(checked, { lanes: 1 })
-  const set = createTupleSet(contextWidth + 1)
-  const tuple = new Uint32Array(contextWidth + 1)
+  const pairs = createTupleSet(contextWidth + 1)
   const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
   let seen = 0
   for (const [d, document] of documents.entries()) {
     const { ids, promptLength } = assertDocument(document, { name: `documents[${d}]`, vocabularySize })
+    // Where the first use of a context counts, it is the first in its document, prompt included: the marker leaves the others alone.
+    // Another document's first use was marked as well; if its token is another, it is another pair with a number of its own.
+    const used = createTupleSet(contextWidth)
+    const isFirst = (context: Context): boolean => scheme.countOnce === 'pair' || isNew(used, context)
     seen += ids.length
     skipped.prompt += promptLength
-    for (let i = promptLength; i < ids.length; i++) {
+    for (let i = scheme.countOnce === 'context' ? 0 : promptLength; i < ids.length; i++) {
       const context = scheme.contextAt(ids, i)
-      if (
-        context === undefined ||
-        (options.padding !== undefined && Array.prototype.includes.call(context, options.padding))
-      ) {
-        skipped.incompleteContext++
-      } else {
-        for (let j = 0; j < contextWidth; j++) tuple[j] = context[j]!
-        tuple[contextWidth] = ids[i]!
-        const known = set.size
-        set.indexOf(tuple)
-        if (set.size === known) skipped.repeated++
+      const isComplete = context !== undefined && !holds(context, options.padding)
+      if (i < promptLength) {
+        if (isComplete) isNew(used, context)
+        continue
       }
+      if (!isComplete) skipped.incompleteContext++
+      else if (!isFirst(context) || !isNew(pairs, [...Array.from(context), ids[i]!])) skipped.repeated++
       if (ids[i] === options.endOfText) {
         skipped.afterEnd += ids.length - i - 1
         break
       }
     }
   }
-  const words = set.toWords()
+  const words = pairs.toWords()
   const record = {
     profile: checked,
+    options: Object.freeze({ ...options }),
     seen,
-    count: set.size,
+    count: pairs.size,
     skipped: Object.freeze(skipped),
     get pairs() {
       return words.slice()
@@ -119,6 +129,17 @@ export function countable(
   }
   minted.set(record, words)
   return Object.freeze(record) as unknown as Countable
+}
+
+/** Adds a tuple. @returns true if it was not there before. */
+function isNew(set: TupleSet, tuple: ArrayLike<number>): boolean {
+  const known = set.size
+  set.indexOf(tuple)
+  return set.size > known
+}
+
+function holds(context: Context, id: number | undefined): boolean {
+  return id !== undefined && Array.prototype.includes.call(context, id)
 }
 
 /** The pairs of positions that `countable` made, as it made them. */

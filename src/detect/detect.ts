@@ -1,13 +1,12 @@
 /**
  * Was this text sampled under this key? Countable positions and a mark key in, a verdict out.
  */
-import { assertInteger, assertOptions } from '../assert.ts'
-import { assertKeyFits } from '../keys/key-fits.ts'
-import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
-import { schemeOf } from '../schemes/from-profile.ts'
+import { assertOptions } from '../assert.ts'
+import type { MarkKey } from '../keys/mark-key.ts'
 import { type Countable, pairsOf } from './countable.ts'
 import { gatherEvidence } from './evidence.ts'
-import { type DecisionRule, resolveRule, type Verdict, verdictOf } from './verdict.ts'
+import { type TestedKey, testedKey } from './tested-key.ts'
+import { type DecisionRule, resolveRule, type Verdict, type VerdictSubject, verdictOf } from './verdict.ts'
 
 /** Options of {@link detect}. */
 export interface DetectOptions extends DecisionRule {
@@ -34,17 +33,16 @@ export interface DetectOptions extends DecisionRule {
  */
 export function detect(positions: Countable, key: MarkKey, options: DetectOptions = {}): Verdict {
   const pairs = pairsOf(positions)
-  assertMarkKeys([key], { name: 'key' })
   assertOptions(options, { name: 'options', keys: ['alpha', 'minimumCounted', 'lane'] })
   const rule = resolveRule(options)
-  const { lane = 0 } = options
-  assertKeyFits(key, positions.profile)
-  assertInteger(lane, { name: 'options.lane', max: key.format.lanes - 1 })
-  const scheme = schemeOf(positions.profile, { lanes: key.format.lanes })
-  const evidence = gatherEvidence(pairs, { scheme, key, lane })
-  return verdictOf(
-    evidence,
-    { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen: positions.seen },
-    rule,
-  )
+  const tested = testedKey(positions.profile, { key, lane: options.lane }, { name: 'options.lane' })
+  return verdictOf(gatherEvidence(pairs, tested), subjectOf(tested, positions), rule)
+}
+
+/** What a verdict on one key is about. */
+export function subjectOf(
+  { scheme, key, lane }: TestedKey,
+  { seen }: { readonly seen: number },
+): VerdictSubject {
+  return { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen }
 }

@@ -30,14 +30,49 @@ export function gatherEvidence(
   pairs: Uint32Array,
   { scheme, key, lane }: { scheme: Scheme; key: MarkKey; lane: number },
 ): Evidence {
-  const stride = scheme.contextWidth + 1
-  let sum = 0
+  return gatherLanes(pairs, { scheme, key, lanes: [lane] })[0]!
+}
+
+/** As {@link gatherEvidence} for several lanes of one key, in their order: lanes share blocks, so all of them cost little more than one. */
+export function gatherLanes(
+  pairs: Uint32Array,
+  { scheme, key, lanes }: { scheme: Scheme; key: MarkKey; lanes: readonly number[] },
+): readonly Evidence[] {
+  const sums = new Float64Array(lanes.length)
   let n = 0
-  for (let at = 0; at < pairs.length; at += stride) {
-    const context = pairs.subarray(at, at + stride - 1)
-    if (!inLayer(key, context)) continue
-    sum += scheme.score(scheme.field(key, context, pairs[at + stride - 1]!, lane))
+  eachOwnPair(pairs, { scheme, key }, (context, token) => {
     n++
+    for (let l = 0; l < lanes.length; l++)
+      sums[l]! += scheme.score(scheme.field(key, context, token, lanes[l]!))
+  })
+  return Array.from(sums, (sum) => ({ sum, n, law: scheme.nullLaw }))
+}
+
+/** The pairs that {@link gatherEvidence} scores, and the score of each. */
+export function scorePairs(
+  pairs: Uint32Array,
+  { scheme, key, lane }: { scheme: Scheme; key: MarkKey; lane: number },
+): { readonly pairs: Uint32Array; readonly scores: Float64Array } {
+  const stride = scheme.contextWidth + 1
+  const own = new Uint32Array(pairs.length)
+  const scores = new Float64Array(pairs.length / stride)
+  let n = 0
+  eachOwnPair(pairs, { scheme, key }, (context, token) => {
+    own.set(context, n * stride)
+    own[(n + 1) * stride - 1] = token
+    scores[n++] = scheme.score(scheme.field(key, context, token, lane))
+  })
+  return { pairs: own.slice(0, n * stride), scores: scores.slice(0, n) }
+}
+
+function eachOwnPair(
+  pairs: Uint32Array,
+  { scheme, key }: { scheme: Scheme; key: MarkKey },
+  visit: (context: Uint32Array, token: number) => void,
+): void {
+  const { contextWidth } = scheme
+  for (let at = 0; at < pairs.length; at += contextWidth + 1) {
+    const context = pairs.subarray(at, at + contextWidth)
+    if (inLayer(key, context)) visit(context, pairs[at + contextWidth]!)
   }
-  return { sum, n, law: scheme.nullLaw }
 }

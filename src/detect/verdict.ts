@@ -5,8 +5,9 @@
 import { assertInteger, assertNumber } from '../assert.ts'
 import type { Role } from '../keys/profile.ts'
 import { lnEValue } from '../stats/e-value.ts'
-import { type RateInterval, rateInterval } from '../stats/interval.ts'
+import { meanInterval, type RateInterval } from '../stats/interval.ts'
 import type { NullLaw } from '../stats/law.ts'
+import { holm } from '../stats/multiplicity.ts'
 import { lnLeastTail, lnUpperTail, nullMean, nullVariance } from '../stats/tail.ts'
 import {
   effectiveCount,
@@ -47,7 +48,10 @@ export interface Verdict {
   readonly mean: number
   /** (mean - null mean) / null standard deviation of one score. For display: no p-value is made from it. */
   readonly effect: number
-  /** Exact 95 % interval of the mean score. Absent with coefficients: their sum has no rate to give an interval for. */
+  /**
+   * Exact 95 % interval of the mean score. Absent with coefficients, whose sum has no rate to give an interval for, and where nothing
+   * bounds it: no scores of a kind that has no largest one.
+   */
   readonly interval?: RateInterval
   /** Natural log of the e-value. */
   readonly lnE: number
@@ -55,9 +59,16 @@ export interface Verdict {
   /** Fewer pairs (with coefficients: effective pairs) than this are "insufficient". */
   readonly minimumCounted: number
   readonly decision: Decision
-  /** How many keys were tried together, and how that was paid for. */
-  readonly family: { readonly size: number; readonly method: 'none' | 'holm' }
+  readonly family: Family
   readonly notes: readonly string[]
+}
+
+/** How many tests were made together, and how that was paid for. */
+export interface Family {
+  readonly size: number
+  readonly method: 'none' | 'holm'
+  /** Natural log of the p-value corrected for the family, which the decision rests on. Absent without a correction: then that is lnP. */
+  readonly lnAdjustedP?: number
 }
 
 /** What is needed of coefficients to check a weighted sum by hand. */
@@ -100,13 +111,18 @@ export function resolveRule(rule: DecisionRule): Required<DecisionRule> {
 export type VerdictSubject = Pick<Verdict, 'method' | 'scheme' | 'keyId' | 'seen'> &
   Partial<Pick<Verdict, 'role' | 'lane' | 'notes'>>
 
+/** The family of one test. */
+export const ALONE: Family = Object.freeze({ size: 1, method: 'none' })
+
 /** Turns evidence with equal coefficients into a verdict by the exact law. */
 export function verdictOf(
   evidence: Evidence,
   subject: VerdictSubject,
   rule: Required<DecisionRule>,
+  family: Family = ALONE,
 ): Verdict {
   const { sum, n, law } = evidence
+  const interval = meanInterval(law, evidence)
   const measured = {
     counted: n,
     sum,
@@ -114,10 +130,30 @@ export function verdictOf(
     lnP: lnUpperTail(law, evidence),
     tail: 'exact' as const,
     mean: n === 0 ? nullMean(law) : sum / n,
-    interval: Object.freeze(rateInterval(sum, { n })),
+    ...(Number.isFinite(interval.upper) ? { interval: Object.freeze(interval) } : {}),
     lnE: lnEValue(law, evidence),
   }
-  return freezeVerdict(measured, { subject, rule, informative: n, lnLeast: lnLeastTail(law, n) })
+  return freezeVerdict(measured, { subject, rule, informative: n, lnLeast: lnLeastTail(law, n), family })
+}
+
+/**
+ * Verdicts on tests that are made together, in their order: the chance that any of them accuses wrongly is at most alpha (Holm 1979),
+ * however they depend on each other.
+ */
+export function familyVerdictsOf(
+  tests: readonly { readonly evidence: Evidence; readonly subject: VerdictSubject }[],
+  rule: Required<DecisionRule>,
+): readonly Verdict[] {
+  const lnPs = tests.map(({ evidence }) => lnUpperTail(evidence.law, evidence))
+  const { lnAdjusted } = holm(lnPs, { alpha: rule.alpha })
+  const verdicts = tests.map(({ evidence, subject }, i) =>
+    verdictOf(evidence, subject, rule, {
+      size: tests.length,
+      method: 'holm',
+      lnAdjustedP: lnAdjusted[i]!,
+    }),
+  )
+  return Object.freeze(verdicts)
 }
 
 /** Turns a weighted sum of scores into a verdict by the guaranteed bound. */
@@ -150,6 +186,7 @@ export function weightedVerdictOf(
     rule,
     informative: Math.floor(effective),
     lnLeast: lnLeastWeightedTail(law, coefficients),
+    family: ALONE,
   })
 }
 
@@ -161,23 +198,31 @@ type Measured = Pick<
 // `informative`: the number of pairs that the rule's minimum is held against. `lnLeast`: the smallest p that any scores could have given.
 function freezeVerdict(
   measured: Measured,
-  about: { subject: VerdictSubject; rule: Required<DecisionRule>; informative: number; lnLeast: number },
+  about: {
+    subject: VerdictSubject
+    rule: Required<DecisionRule>
+    informative: number
+    lnLeast: number
+    family: Family
+  },
 ): Verdict {
-  const { subject, rule, informative, lnLeast } = about
+  const { subject, rule, informative, lnLeast, family } = about
   const { alpha, minimumCounted } = rule
   const { lnP, mean, law } = measured
   const notes = [...(subject.notes ?? [])]
-  let decision: Decision = lnP <= Math.log(alpha) ? 'evidence' : 'no-evidence'
+  const limit = Math.log(alpha)
+  let decision: Decision = (family.lnAdjustedP ?? lnP) <= limit ? 'evidence' : 'no-evidence'
   if (informative < minimumCounted) {
     decision = 'insufficient'
     const kind = measured.weights ? 'effective pairs' : 'pairs'
     notes.push(
       `${informative} ${kind}, fewer than the ${minimumCounted} asked for: this says neither yes nor no`,
     )
-  } else if (lnLeast > Math.log(alpha)) {
+  } else if (lnLeast > limit || (decision === 'no-evidence' && lnLeast + Math.log(family.size) > limit)) {
     decision = 'insufficient'
+    const corrected = family.size > 1 ? ` once corrected for ${family.size} tests` : ''
     notes.push(
-      `even the highest scores on these pairs would give p = 10^${(lnLeast / Math.LN10).toFixed(1)}, above alpha: this says neither yes nor no`,
+      `even the highest scores on these pairs would give p = 10^${(lnLeast / Math.LN10).toFixed(1)}, above alpha${corrected}: this says neither yes nor no`,
     )
   } else if (decision === 'no-evidence') {
     notes.push('no evidence is not a clearance: a weaker mark, or another key, may still be there')
@@ -196,7 +241,7 @@ function freezeVerdict(
     alpha,
     minimumCounted,
     decision,
-    family: Object.freeze({ size: 1, method: 'none' as const }),
+    family: Object.freeze({ ...family }),
     notes: Object.freeze(notes),
   })
 }

@@ -14,6 +14,7 @@ import {
 import { detect } from '../../src/detect/detect.ts'
 import type { Profile } from '../../src/keys/profile.ts'
 import { profileWithKey } from '../support/keys.ts'
+import { ON_DISTRIBUTION, SCHEMES, schemeWithKeys } from '../support/schemes.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
 const vocabularySize = 64
@@ -171,6 +172,114 @@ describe('by hand', () => {
     expect(countable([{ ids }], large).count).toBe(ids.length - 2)
     expect(countable([{ ids }, { ids }], large).count).toBe(ids.length - 2)
   })
+})
+
+/** What is countable where contexts are marked once a document, said plainly. */
+function plainlyOnce(
+  documents: readonly TokenDocument[],
+  contextWidth: number,
+  { endOfText, padding }: CountableOptions,
+): { pairs: number[][]; skipped: Record<string, number> } {
+  const pairs = new Map<string, number[]>()
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
+  for (const { ids: list, promptLength = 0 } of documents) {
+    const ids = Array.from(list)
+    const end = ids.findIndex((id, i) => i >= promptLength && id === endOfText)
+    const contextOf = (i: number): number[] => ids.slice(Math.max(0, i - contextWidth), i)
+    for (const [i, id] of ids.entries()) {
+      const context = contextOf(i)
+      const earlier = ids
+        .slice(0, i)
+        .some((_, j) => j >= contextWidth && String(contextOf(j)) === String(context))
+      if (i < promptLength) skipped.prompt++
+      else if (end >= 0 && i > end) skipped.afterEnd++
+      else if (context.length < contextWidth || context.some((c) => c === padding))
+        skipped.incompleteContext++
+      else if (earlier || pairs.has(String([...context, id]))) skipped.repeated++
+      else pairs.set(String([...context, id]), [...context, id])
+    }
+  }
+  return { pairs: [...pairs.values()], skipped }
+}
+
+describe.each(Object.entries(ON_DISTRIBUTION))(
+  '%s: the first use of a context in a document counts',
+  (_, scheme) => {
+    const ids = fc.oneof(
+      fc.array(fc.nat(3), { maxLength: 30 }),
+      fc.array(fc.nat(vocabularySize - 1), { maxLength: 30 }),
+    )
+    const documents = fc.array(
+      fc.tuple(ids, fc.nat(30)).map(([ids, prompt]) => ({ ids, promptLength: Math.min(prompt, ids.length) })),
+      { maxLength: 4 },
+    )
+    const optional = fc.option(fc.nat(3), { nil: undefined })
+
+    test.each([1, 2, 3, 4])('contextWidth %i', (contextWidth) => {
+      const { profile } = schemeWithKeys('countable', scheme, { contextWidth, vocabularySize })
+      fc.assert(
+        fc.property(documents, optional, optional, (documents, endOfText, padding) => {
+          const options = {
+            ...(endOfText === undefined ? {} : { endOfText }),
+            ...(padding === undefined ? {} : { padding }),
+          }
+          const positions = countable(documents, profile, options)
+          const { pairs, skipped } = plainlyOnce(documents, contextWidth, options)
+          expect(listed(positions)).toEqual(pairs)
+          expect(positions.skipped).toEqual(skipped)
+          const { prompt, incompleteContext, afterEnd, repeated } = positions.skipped
+          expect(positions.seen).toBe(positions.count + prompt + incompleteContext + afterEnd + repeated)
+        }),
+        { seed: 1, numRuns: 150 },
+      )
+    })
+
+    test('a context that stands in the prompt is used; another token after it does not count', () => {
+      const { profile } = schemeWithKeys('countable', scheme, { vocabularySize })
+      expect(listed(countable([{ ids: [5, 6, 7, 5, 8, 7, 9], promptLength: 3 }], profile))).toEqual([
+        [7, 5],
+        [8, 7],
+      ])
+    })
+
+    test('another document may use it again: the same token counts once, another token is another pair', () => {
+      const { profile } = schemeWithKeys('countable', scheme, { vocabularySize })
+      const documents = [{ ids: [1, 2, 3] }, { ids: [1, 2, 4] }, { ids: [1, 5] }]
+      expect(listed(countable(documents, profile))).toEqual([
+        [1, 2],
+        [2, 3],
+        [2, 4],
+        [1, 5],
+      ])
+    })
+  },
+)
+
+describe.each(Object.entries(SCHEMES))('%s: repetition', (_, scheme) => {
+  const ids = fc.oneof(
+    fc.array(fc.nat(3), { minLength: 1, maxLength: 25 }),
+    fc.array(fc.nat(vocabularySize - 1), { minLength: 1, maxLength: 25 }),
+  )
+
+  test.each([1, 2, 3, 4])(
+    'contextWidth %i: a text inside itself adds the seam, a document twice nothing',
+    (contextWidth) => {
+      const { profile } = schemeWithKeys('repetition', scheme, { contextWidth, vocabularySize })
+      const setOf = (documents: TokenDocument[]): Set<string> =>
+        new Set(listed(countable(documents, profile)).map(String))
+      fc.assert(
+        fc.property(ids, ids, fc.integer({ min: 2, max: 4 }), (x, y, times) => {
+          const once = setOf([{ ids: x }])
+          const repeated = setOf([{ ids: new Array<number[]>(times).fill(x).flat() }])
+          expect([...once].every((pair) => repeated.has(pair))).toBe(true)
+          expect(repeated.size - once.size).toBeLessThanOrEqual(contextWidth)
+          const both = setOf([{ ids: x }, { ids: y }])
+          expect(setOf([{ ids: y }, { ids: x }, { ids: y }])).toEqual(both)
+        }),
+        { seed: 1, numRuns: 150 },
+      )
+    },
+  )
 })
 
 describe('is the only door', () => {

@@ -16,19 +16,19 @@ import {
 import { lnBinomialUpperTail } from '../../src/stats/binomial.ts'
 import { lnEValue } from '../../src/stats/e-value.ts'
 import { rateInterval } from '../../src/stats/interval.ts'
-import type { NullLaw } from '../../src/stats/law.ts'
+import type { BernoulliLaw, NullLaw } from '../../src/stats/law.ts'
 import { lnWeightedEValue, lnWeightedTailBound } from '../../src/stats/weighted.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
 const subject = { method: 'detect', scheme: 'green-list', keyId: '0123456789abcdef', seen: 500 }
 const rule = resolveRule({})
-const quarter: NullLaw = Object.freeze({ kind: 'bernoulli', p: 1 / 4 })
+const quarter: BernoulliLaw = Object.freeze({ kind: 'bernoulli', p: 1 / 4 })
 
 function of(sum: number, n: number, options: Parameters<typeof resolveRule>[0] = {}, law = quarter): Verdict {
   return verdictOf({ sum, n, law }, subject, resolveRule(options))
 }
 
-const evidences: fc.Arbitrary<Evidence> = fc
+const evidences: fc.Arbitrary<Evidence & { law: BernoulliLaw }> = fc
   .record({
     n: fc.oneof(fc.nat(200), fc.nat(1_000_000)),
     p: fc.integer({ min: 1, max: 255 }).map((k) => k / 256),
@@ -83,7 +83,7 @@ describe('the record', () => {
     fc.assert(
       fc.property(evidences, ({ sum, n, law }) => {
         const parsed = JSON.parse(JSON.stringify(verdictOf({ sum, n, law }, subject, rule))) as Verdict
-        const { p } = parsed.law
+        const { p } = law
         expect(parsed.lnP).toBe(lnBinomialUpperTail(parsed.sum, { n: parsed.counted, p }))
         expect(parsed.log10P).toBe(parsed.lnP / Math.LN10)
         expect(parsed.lnE).toBe(lnEValue(parsed.law, { sum: parsed.sum, n: parsed.counted }))

@@ -62,7 +62,8 @@ export async function runSnippet({ code }: Snippet): Promise<{ shown: string; co
   const checks: { shown: string; comment: string }[] = []
   Object.assign(globalThis, {
     checkLogged: (values: unknown[], comment: string) => checks.push({ shown: format(...values), comment }),
-    checkValue: (value: unknown, comment: string) => checks.push({ shown: inspect(value), comment }),
+    checkValue: (value: unknown, comment: string) =>
+      checks.push({ shown: inspect(value, { breakLength: Infinity, compact: true }), comment }),
   })
   // Within the project, so that packages are found from there.
   const folder = mkdtempSync(join(ROOT, 'test', '.snippet-'))

@@ -1,0 +1,252 @@
+/**
+ * Verdicts that come back from a file, or from somebody else. A verdict is an accusation in a few numbers, so what can be recomputed
+ * from it is: an exact one follows from sum, count and law; a bound does not (it needs all coefficients), but its decision follows from
+ * its p-value, level and floor. A verdict that claims more than its own numbers is refused.
+ */
+import {
+  assertArray,
+  assertInteger,
+  assertNumber,
+  assertOneOf,
+  assertRecord,
+  assertString,
+  describe,
+} from '../assert.ts'
+import { ROLES } from '../keys/profile.ts'
+import type { RateInterval } from '../stats/interval.ts'
+import { assertNullLaw, type NullLaw } from '../stats/law.ts'
+import { assertScoreSum, nullMean, nullVariance } from '../stats/tail.ts'
+import { type CoefficientSums, type Family, resolveRule, type Verdict, verdictOf } from './verdict.ts'
+
+/**
+ * Checks a verdict that came as JSON text or as a parsed object. The result is a frozen copy, equal to the verdict that was written.
+ * It does not say that the verdict is true: only its text and the key can, by a new `detect`.
+ * @throws TypeError or RangeError for a field that is missing, unknown, out of range or in contradiction to the others.
+ * @example
+ * import { countable, createProfile, deriveMarkKeys, detect, generateMasterKey, parseVerdict, tokenizerDigest } from 'dyetrace'
+ * const master = generateMasterKey()
+ * const profile = createProfile(master, {
+ *   scheme: 'green-list', contextWidth: 1, gamma: 0.25, delta: 2,
+ *   tokenizer: tokenizerDigest(['a', 'b', 'c']), vocabularySize: 3,
+ *   layers: [{ role: 'provider', label: 'acme' }], created: '2026-11-24',
+ * })
+ * const [key] = deriveMarkKeys(master, profile)
+ * if (!key) throw new Error('no layer')
+ * const saved = JSON.stringify(detect(countable([{ ids: [0, 1, 2] }], profile), key))
+ * parseVerdict(saved).decision // 'insufficient'
+ */
+export function parseVerdict(input: unknown): Verdict {
+  const fields = ownFields(typeof input === 'string' ? parseJson(input) : input, {
+    name: 'verdict',
+    keys: VERDICT_KEYS,
+  })
+  const verdict = copyOf(fields)
+  if (verdict.tail === 'exact') assertExact(verdict)
+  else assertBound(verdict)
+  return Object.freeze(verdict)
+}
+
+const DECISIONS = ['evidence', 'no-evidence', 'insufficient', 'protocol-mismatch'] as const
+const VERDICT_KEYS = [
+  'format',
+  'method',
+  'scheme',
+  'keyId',
+  'role',
+  'lane',
+  'seen',
+  'counted',
+  'sum',
+  'law',
+  'weights',
+  'lnP',
+  'log10P',
+  'tail',
+  'mean',
+  'effect',
+  'interval',
+  'lnE',
+  'alpha',
+  'minimumCounted',
+  'decision',
+  'family',
+  'notes',
+] as const
+type Fields = Record<(typeof VERDICT_KEYS)[number], unknown>
+
+// Each field by itself.
+function copyOf(fields: Fields): Verdict {
+  const { method, scheme, keyId, role, lane, seen, counted, weights, tail, interval, decision, notes } =
+    fields
+  assertOneOf(fields.format, { name: 'verdict.format', values: ['dyetrace/verdict-1'] })
+  assertString(method, { name: 'verdict.method', expected: 'the name of a test', pattern: NAME })
+  assertString(scheme, { name: 'verdict.scheme', expected: 'the name of a scheme', pattern: NAME })
+  assertString(keyId, {
+    name: 'verdict.keyId',
+    expected: '16 hex digits, or several times as many with + between',
+    pattern: /^[0-9a-f]{16}(\+[0-9a-f]{16})*$/,
+  })
+  if (role !== undefined) assertOneOf(role, { name: 'verdict.role', values: ROLES })
+  if (lane !== undefined) assertInteger(lane, { name: 'verdict.lane', max: 511 })
+  assertInteger(seen, { name: 'verdict.seen' })
+  assertInteger(counted, { name: 'verdict.counted' })
+  assertOneOf(tail, { name: 'verdict.tail', values: ['exact', 'bound'] })
+  assertOneOf(decision, { name: 'verdict.decision', values: DECISIONS })
+  const rule = resolveRule({
+    alpha: numberOf(fields, 'alpha'),
+    minimumCounted: numberOf(fields, 'minimumCounted'),
+  })
+  const lnP = numberOf(fields, 'lnP')
+  if (lnP > 0) refuse('lnP', 'the natural log of a probability', lnP)
+  assertArray(notes, { name: 'verdict.notes', expected: 'an array of sentences' })
+  const sentences = Array.from(notes as ArrayLike<unknown>, (note, i) => {
+    assertString(note, { name: `verdict.notes[${i}]` })
+    return note
+  })
+  return {
+    format: 'dyetrace/verdict-1',
+    ...{ method, scheme, keyId },
+    ...(role === undefined ? {} : { role }),
+    ...(lane === undefined ? {} : { lane }),
+    ...{ seen, counted },
+    sum: numberOf(fields, 'sum'),
+    law: parseLaw(fields.law),
+    ...(weights === undefined ? {} : { weights: parseWeights(weights) }),
+    ...{ lnP, log10P: numberOf(fields, 'log10P'), tail },
+    mean: numberOf(fields, 'mean'),
+    effect: numberOf(fields, 'effect'),
+    ...(interval === undefined ? {} : { interval: parseInterval(interval) }),
+    lnE: numberOf(fields, 'lnE'),
+    ...rule,
+    decision,
+    family: parseFamily(fields.family, lnP),
+    notes: Object.freeze(sentences),
+  }
+}
+
+const NAME = /^[a-z0-9][a-z0-9/._-]{0,63}$/
+
+function parseLaw(value: unknown): NullLaw {
+  assertRecord(value, { name: 'verdict.law', keys: ['kind', 'trials', 'p'] })
+  // A copy first: what is checked is what is kept.
+  const law: unknown = { ...value }
+  assertNullLaw(law)
+  switch (law.kind) {
+    case 'bernoulli':
+      return Object.freeze({ kind: law.kind, p: law.p })
+    case 'binomial':
+      return Object.freeze({ kind: law.kind, trials: law.trials, p: law.p })
+    case 'exponential':
+      return Object.freeze({ kind: law.kind })
+  }
+}
+
+function parseWeights(value: unknown): CoefficientSums {
+  const keys = ['total', 'absolute', 'squares', 'effective'] as const
+  const fields = ownFields(value, { name: 'verdict.weights', keys })
+  return Object.freeze({
+    total: numberOf(fields, 'total', 'weights.total'),
+    absolute: numberOf(fields, 'absolute', 'weights.absolute'),
+    squares: numberOf(fields, 'squares', 'weights.squares'),
+    effective: numberOf(fields, 'effective', 'weights.effective'),
+  })
+}
+
+function parseInterval(value: unknown): RateInterval {
+  const keys = ['lower', 'upper', 'confidence'] as const
+  const fields = ownFields(value, { name: 'verdict.interval', keys })
+  return Object.freeze({
+    lower: numberOf(fields, 'lower', 'interval.lower'),
+    upper: numberOf(fields, 'upper', 'interval.upper'),
+    confidence: numberOf(fields, 'confidence', 'interval.confidence'),
+  })
+}
+
+function parseFamily(value: unknown, lnP: number): Family {
+  const keys = ['size', 'method', 'lnAdjustedP'] as const
+  const { size, method, lnAdjustedP } = ownFields(value, { name: 'verdict.family', keys })
+  assertOneOf(method, { name: 'verdict.family.method', values: ['none', 'holm'] })
+  if (method === 'none') {
+    assertInteger(size, { name: 'verdict.family.size', min: 1, max: 1 })
+    if (lnAdjustedP !== undefined) refuse('family.lnAdjustedP', 'none without a correction', lnAdjustedP)
+    return Object.freeze({ size, method })
+  }
+  assertInteger(size, { name: 'verdict.family.size', min: 1 })
+  // No correction makes a p-value smaller.
+  assertNumber(lnAdjustedP, {
+    name: 'verdict.family.lnAdjustedP',
+    expected: `a number from lnP (${lnP}) to 0`,
+    holds: (x) => x >= lnP && x <= 0,
+  })
+  return Object.freeze({ size, method, lnAdjustedP })
+}
+
+/** An exact verdict is made again from what was counted. */
+function assertExact(verdict: Verdict): void {
+  const { sum, counted: n, law, alpha, minimumCounted, family, weights, decision } = verdict
+  if (weights) refuse('weights', 'none beside an exact tail', weights)
+  assertScoreSum(law, { sum, n })
+  const made = verdictOf({ sum, n, law }, verdict, { alpha, minimumCounted }, family)
+  for (const field of ['lnP', 'log10P', 'mean', 'effect', 'lnE'] as const)
+    assertNear(verdict[field], made[field], field)
+  for (const field of ['lower', 'upper', 'confidence'] as const)
+    assertNear(verdict.interval?.[field], made.interval?.[field], `interval.${field}`)
+  // The instrument check knows more than the numbers, but it can only withhold a decision.
+  if (decision !== made.decision && decision !== 'protocol-mismatch')
+    refuse('decision', `${JSON.stringify(made.decision)}, as the numbers say`, decision)
+}
+
+/** A bound cannot be made again; what follows from it can. */
+function assertBound(verdict: Verdict): void {
+  const { sum, counted, law, weights, lnP, mean, alpha, minimumCounted, decision, family } = verdict
+  assertNear(verdict.log10P, lnP / Math.LN10, 'log10P')
+  const excess = sum - nullMean(law) * (weights ? weights.total : counted)
+  const size = weights ? weights.absolute : counted
+  assertNear(mean, nullMean(law) + (size === 0 ? 0 : excess / size), 'mean')
+  assertNear(verdict.effect, (mean - nullMean(law)) / Math.sqrt(nullVariance(law)), 'effect')
+  if (decision !== 'evidence' && decision !== 'no-evidence') return
+  const enough = Math.floor(weights ? weights.effective : counted) >= minimumCounted
+  const agrees = (family.lnAdjustedP ?? lnP) <= Math.log(alpha) === (decision === 'evidence')
+  if (!enough || !agrees) refuse('decision', 'what its p-value, level and floor say', decision)
+}
+
+// Logarithms differ between engines in the last bit, and sums of weighted scores by their rounding.
+const TOLERANCE = 1e-9
+
+function assertNear(value: number | undefined, expected: number | undefined, field: string): void {
+  if (value === expected) return
+  if (value === undefined || expected === undefined) refuse(field, String(expected), value)
+  if (!(Math.abs(value - expected) <= TOLERANCE * (1 + Math.abs(expected))))
+    refuse(field, `${expected}, as the other numbers say`, value)
+}
+
+function numberOf<Key extends string>(fields: Record<Key, unknown>, key: Key, name: string = key): number {
+  const value = fields[key]
+  assertNumber(value, { name: `verdict.${name}`, expected: 'a finite number', holds: () => true })
+  // JSON can say -0.
+  return value + 0
+}
+
+function refuse(field: string, expected: string, got: unknown): never {
+  throw new RangeError(`"verdict.${field}" expected ${expected}, got ${describe(got)}`)
+}
+
+// Reads each field once, and none that is inherited: a getter or a proxy could answer the check and the use differently.
+function ownFields<const Key extends string>(
+  value: unknown,
+  { name, keys }: { name: string; keys: readonly Key[] },
+): Record<Key, unknown> {
+  assertRecord(value, { name, keys })
+  const fields = keys.map((key) => [key, Object.hasOwn(value, key) ? value[key] : undefined])
+  return Object.fromEntries(fields) as Record<Key, unknown>
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new RangeError(
+      `"verdict" expected JSON, got a string of ${text.length} characters that does not parse`,
+    )
+  }
+}
