@@ -15,7 +15,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
   if (Array.isArray(value)) return `an array of length ${value.length}`
   if (ArrayBuffer.isView(value)) return `${className(value)} of ${value.byteLength} bytes`
-  if (typeof value === 'object') return `an object (${className(value)})`
+  if (typeof value === 'object') return recordOf(value) ?? `an object (${className(value)})`
   return `a ${typeof value}`
 }
 
@@ -25,6 +25,16 @@ export function describeHidden(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return `a ${typeof value}`
   return describe(value)
 }
+
+// One record in place of another is a common mix-up, and both are "an object". A field read this way runs no getter.
+function recordOf(value: object): string | undefined {
+  const format: unknown = Object.getOwnPropertyDescriptor(value, 'format')?.value
+  return typeof format === 'string' && RECORD_FORMAT.test(format)
+    ? `a record of format "${format}"`
+    : undefined
+}
+
+const RECORD_FORMAT = /^dyetrace\/[a-z-]{1,20}-\d$/
 
 // Asked of the prototype: parsed JSON can hold a "constructor" of its own, whose "name" is anything.
 function className(value: object): string {
@@ -90,10 +100,10 @@ export function assertOneOf<const T extends string>(
 /** An object that is not an array, null or binary; with `keys`, one without any other own key (a misspelt option is an error). */
 export function assertRecord(
   value: unknown,
-  { name, keys }: { name: string; keys?: readonly string[] },
+  { name, keys, expected = 'an object' }: { name: string; keys?: readonly string[]; expected?: string },
 ): asserts value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
-    throw new TypeError(`"${name}" expected an object, got ${describe(value)}`)
+    throw new TypeError(`"${name}" expected ${expected}, got ${describe(value)}`)
   if (!keys) return
   for (const key of Object.keys(value)) {
     if (!keys.includes(key))

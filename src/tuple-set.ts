@@ -8,6 +8,8 @@ export interface TupleSet {
   readonly size: number
   /** Index of the tuple, in the order of first insertion; adds it if it is new (then `size` grows by one). */
   indexOf(tuple: ArrayLike<number>): number
+  /** Index of the tuple if it is in the set; adds nothing. */
+  find(tuple: ArrayLike<number>): number | undefined
   /** All tuples, `size * width` words, in the order of insertion. */
   toWords(): Uint32Array
 }
@@ -22,7 +24,7 @@ export function createTupleSet(width: number): TupleSet {
   let size = 0
 
   // Position of the tuple, or of the free slot where it belongs (linear probing).
-  function find(source: ArrayLike<number>, start: number): number {
+  function slotOf(source: ArrayLike<number>, start: number): number {
     let hash = 0x811c9dc5
     for (let j = 0; j < width; j++) hash = Math.imul(hash ^ source[start + j]!, 0x9e3779b1) ^ (hash >>> 15)
     let slot = (hash ^ (hash >>> 13)) & (slots.length - 1)
@@ -41,7 +43,7 @@ export function createTupleSet(width: number): TupleSet {
     const wider = new Uint32Array((slots.length / 2) * width)
     wider.set(words.subarray(0, size * width))
     words = wider
-    for (let index = 0; index < size; index++) slots[find(words, index * width)] = index
+    for (let index = 0; index < size; index++) slots[slotOf(words, index * width)] = index
   }
 
   return {
@@ -49,7 +51,7 @@ export function createTupleSet(width: number): TupleSet {
       return size
     },
     indexOf(tuple) {
-      const slot = find(tuple, 0)
+      const slot = slotOf(tuple, 0)
       const known = slots[slot]!
       if (known !== EMPTY) return known
       slots[slot] = size
@@ -57,6 +59,10 @@ export function createTupleSet(width: number): TupleSet {
       size++
       if (2 * size >= slots.length) grow()
       return size - 1
+    },
+    find(tuple) {
+      const known = slots[slotOf(tuple, 0)]!
+      return known === EMPTY ? undefined : known
     },
     toWords: () => words.slice(0, size * width),
   }

@@ -76,6 +76,7 @@ describe('messages', () => {
       '"role" expected one of "a", "b", got "x"',
       () => assertOneOf('x', { name: 'role', values: ['a', 'b'] }),
     ],
+    ['"o" expected { a }, got 1', () => assertRecord(1, { name: 'o', expected: '{ a }' })],
     ['"o" expected only the keys a, got "b"', () => assertRecord({ b: 1 }, { name: 'o', keys: ['a'] })],
     [
       '"bytes" expected a Uint8Array, got a string of 4 characters',
@@ -110,6 +111,7 @@ describe('describe', () => {
     [new Uint8Array(3), 'Uint8Array of 3 bytes'],
     [new Float32Array(3), 'Float32Array of 12 bytes'],
     [{ a: 1 }, 'an object (Object)'],
+    [{ format: 'dyetrace/verdict-1' }, 'a record of format "dyetrace/verdict-1"'],
     [new Map(), 'an object (Map)'],
     [Object.create(null), 'an object (no prototype)'],
     [Symbol('s'), 'a symbol'],
@@ -122,6 +124,9 @@ describe('describe', () => {
     for (const json of [
       '{"constructor":{"name":"Uint8Array"}}',
       '{"constructor":null}',
+      '{"format":"dyetrace/\\u001b[31m-1"}',
+      '{"format":"x dyetrace/verdict-1"}',
+      '{"format":null}',
       '{"constructor":{"name":{"toString":null}}}',
       `{"constructor":{"name":"${'x'.repeat(9999)}"}}`,
       '{"__proto__":{"constructor":{"name":"x"}}}',

@@ -9,7 +9,10 @@ function compare(width: number, tuples: readonly (readonly number[])[]): void {
   const model = new Map<string, number>()
   for (const tuple of tuples) {
     const text = tuple.join()
-    const expected = model.get(text) ?? model.size
+    const known = model.get(text)
+    if (set.find(tuple) !== known || set.size !== model.size)
+      expect.fail(`(${text}): found at ${set.find(tuple)}, expected ${known}, size ${set.size}`)
+    const expected = known ?? model.size
     model.set(text, expected)
     const index = set.indexOf(tuple)
     if (index !== expected || set.size !== model.size)

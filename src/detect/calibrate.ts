@@ -11,19 +11,13 @@
  * It refuses to draw keys by itself: they come from a seed, so that everybody gets the same record. A seed is chosen before looking.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import {
-  assertArray,
-  assertInteger,
-  assertNumber,
-  assertOptions,
-  assertRecord,
-  assertString,
-} from '../assert.ts'
+import { assertArray, assertInteger, assertNumber, assertOptions, assertString } from '../assert.ts'
 import { utf8ToBytes } from '../bytes.ts'
 import type { Digest } from '../digest.ts'
 import { decoyKeys, deriveMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { masterKeyFromBytes } from '../keys/master.ts'
 import {
+  assertOwnProfile,
   createProfile,
   type GreenListOptions,
   type GumbelOptions,
@@ -34,10 +28,9 @@ import {
   type TournamentOptions,
 } from '../keys/profile.ts'
 import { type RateInterval, rateInterval } from '../stats/interval.ts'
-import type { NullLaw } from '../stats/law.ts'
+import { isOfBits, type NullLaw } from '../stats/law.ts'
 import { lnUpperTail } from '../stats/tail.ts'
-import { assertTokenIds } from '../tokens.ts'
-import { type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
+import { assertDocument, type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
 import { type Evidence, gatherEvidence } from './evidence.ts'
 import { type TestedKey, testedKey } from './tested-key.ts'
 
@@ -143,7 +136,11 @@ export function calibrate(texts: readonly TokenDocument[], options: CalibrateOpt
   const { profile, seed, rounds, levels, own, tested, read } = resolved
   const sizeOf = attainableSizes(tested.scheme.nullLaw)
   const lnLevels = levels.map(Math.log)
-  const documents = Array.from(texts, (text, t) => assertText(text, { name: `texts[${t}]`, profile }))
+  // As they were checked: nothing that changes afterwards can shift texts against keys.
+  const { vocabularySize } = profile
+  const documents = Array.from(texts, (text, t) =>
+    assertDocument(text, { name: `texts[${t}]`, vocabularySize }),
+  )
   const material = sha256(utf8ToBytes(`dyetrace/calibration-1|${seed}`))
   const keys = decoyKeys(tested.key, { material, count: documents.length * rounds })
   const results = documents.map((text): TextResult => {
@@ -242,18 +239,6 @@ function resolveOptions(options: CalibrateOptions): Resolved {
   }
 }
 
-/** A text as it was checked: nothing that changes afterwards can shift texts against keys. */
-function assertText(
-  text: unknown,
-  { name, profile }: { name: string; profile: Profile },
-): Required<TokenDocument> {
-  assertRecord(text, { name, keys: ['ids', 'promptLength'] })
-  const { ids, promptLength = 0 } = text
-  assertTokenIds(ids, { name: `${name}.ids`, vocabularySize: profile.vocabularySize })
-  assertInteger(promptLength, { name: `${name}.promptLength`, max: ids.length })
-  return { ids, promptLength }
-}
-
 // One character may be two code units; half of one has no UTF-8, and two seeds would give the same keys.
 const SEED = /^\P{Surrogate}{1,200}$/u
 const MAX_ROUNDS = 1e6
@@ -275,6 +260,7 @@ function nobodysKey(profile: Profile, seed: string): MarkKey {
 }
 
 function markOptions(profile: Profile): GreenListOptions | GumbelOptions | TournamentOptions {
+  assertOwnProfile(profile, { name: 'options.profile' })
   switch (profile.scheme) {
     case 'green-list':
       return { scheme: 'green-list', gamma: gammaOf(profile), delta: profile.delta }
@@ -346,7 +332,7 @@ function attainableSizes(law: NullLaw): SizeOf {
 
 function attainableSize(law: NullLaw, { n, level }: { n: number; level: number }): number {
   if (n === 0) return 0
-  if (law.kind === 'exponential') return level
+  if (!isOfBits(law)) return level
   // The least sum whose tail is not above the level, by halving; one more than the largest sum has none.
   const most = law.kind === 'binomial' ? n * law.trials : n
   const lnLevel = Math.log(level)

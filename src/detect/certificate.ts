@@ -46,7 +46,8 @@ export interface CertificateOptions extends DecisionRule {
 
 /**
  * The largest number of token edits after which `detect` with the same key and rule still says "evidence". Edits are insertions,
- * deletions and substitutions of ids, anywhere in the documents; a prompt's length goes with the edits inside it. One key of a family
+ * deletions and substitutions of ids, anywhere in the documents; a prompt's length goes with the edits inside it, and whether an id survives
+ * as text (`skip`) with the id. One key of a family
  * of m, as in `detectAny`, is certified by alpha / m.
  * @param positions from `countable`, without the option `endOfText`.
  * @throws TypeError or RangeError as `detect`, and for positions that were read with an end-of-text id.

@@ -3,10 +3,12 @@
  * number again: counting it twice would make chance look like evidence, which is the commonest way to accuse an innocent
  * (docs/statistics.md, section 2). `countable` is the only way to make positions that `detect` takes.
  */
-import { assertArray, assertInteger, assertOptions, assertRecord } from '../assert.ts'
+import { assertArray, assertInteger, assertOptions, assertRecord, describe } from '../assert.ts'
 import type { Context } from '../context.ts'
 import { type Profile, parseProfile } from '../keys/profile.ts'
+import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
+import type { TokenStrings } from '../text/tokenizer-digest.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
 import { createTupleSet, type TupleSet } from '../tuple-set.ts'
 
@@ -15,9 +17,17 @@ export interface TokenDocument {
   readonly ids: TokenIds
   /**
    * @defaultValue 0: the whole document is generated text. Right also where nobody knows where the prompt ends, or for a piece cut
-   * from the middle: what was not generated is scored by chance, which costs power and accuses nobody.
+   * from the middle: what was not generated is scored by chance, which costs power and accuses nobody. Marks of other engines that fill
+   * missing context with padding are read from the first generated token on where the length is given, 0 included, and otherwise from the
+   * first full context on.
    */
   readonly promptLength?: number
+  /**
+   * Positions in `ids`, ascending, whose ids do not survive as text, as `retokenise(ids, codec).skip` gives them: a pair whose context or
+   * token touches one is not counted. Which ones these are must not depend on the key.
+   * @defaultValue none
+   */
+  readonly skip?: readonly number[]
 }
 
 /** How to read documents. */
@@ -34,6 +44,8 @@ export interface Skipped {
   /** Fewer ids before it than the context is wide, or padding among them. */
   readonly incompleteContext: number
   readonly afterEnd: number
+  /** The context or the token does not survive as text: it touches a position of `skip`. */
+  readonly lost: number
   /**
    * The pair was counted before, in this document or an earlier one; gumbel, tournament: or the context was used before in this
    * document, prompt included.
@@ -64,9 +76,12 @@ const minted = new WeakMap<object, Uint32Array>()
 /**
  * Collects what may be counted from documents that are judged together: repeats within and across them count once. A repeat is a
  * pair of context and token that occurred before; for gumbel and tournament, which mark the first use of a context in a document,
- * also a context that this document used before. What is counted is a union over documents: their order does not matter.
+ * also a context that this document used before, counted or not. What is counted is a union over documents: their order does not matter.
  * @param documents ids with their prompt lengths; one text is a list of one.
- * @throws TypeError or RangeError if an id is not one of the profile's vocabulary or a prompt is longer than its document.
+ * @param options.tokens the token strings by id of the tokenizer that made the ids, as for `tokenizerDigest`: checked to be the profile's,
+ * since ids of another one show nothing. Hashing 128,000 takes tens of milliseconds: of many calls, give them to the first.
+ * @throws TypeError or RangeError if an id is not one of the profile's vocabulary, a prompt is longer than its document or the token strings
+ * are another tokenizer's.
  * @example
  * import { countable, createProfile, generateMasterKey, tokenizerDigest } from 'dyetrace'
  * const profile = createProfile(generateMasterKey(), {
@@ -79,11 +94,13 @@ const minted = new WeakMap<object, Uint32Array>()
 export function countable(
   documents: readonly TokenDocument[],
   profile: Profile,
-  options: CountableOptions = {},
+  options: CountableOptions & { readonly tokens?: TokenStrings } = {},
 ): Countable {
   assertArray(documents, { name: 'documents', expected: 'an array of { ids, promptLength }' })
-  assertOptions(options, { name: 'options', keys: ['endOfText', 'padding'] })
+  assertOptions(options, { name: 'options', keys: ['endOfText', 'padding', 'tokens'] })
   const checked = parseProfile(profile)
+  const { tokens, ...reading } = options
+  if (tokens !== undefined) assertTokenizerFits(tokens, { profile: checked, name: 'options.tokens' })
   const { contextWidth, vocabularySize } = checked
   for (const name of ['endOfText', 'padding'] as const) {
     if (options[name] !== undefined)
@@ -91,10 +108,14 @@ export function countable(
   }
   const scheme = schemeOf(checked, { lanes: 1 })
   const pairs = createTupleSet(contextWidth + 1)
-  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
   let seen = 0
   for (const [d, document] of documents.entries()) {
-    const { ids, promptLength } = assertDocument(document, { name: `documents[${d}]`, vocabularySize })
+    const checkedDocument = assertDocument(document, { name: `documents[${d}]`, vocabularySize })
+    const { ids, promptLength } = checkedDocument
+    // Not filled in: the first ids of text of unknown origin follow no prompt that is known to be none.
+    const startsAt = document.promptLength === undefined ? undefined : promptLength
+    const isLost = lostPositions(checkedDocument, contextWidth)
     // Where the first use of a context counts, it is the first in its document, prompt included: the marker leaves the others alone.
     // Another document's first use was marked as well; if its token is another, it is another pair with a number of its own.
     const used = createTupleSet(contextWidth)
@@ -102,14 +123,19 @@ export function countable(
     seen += ids.length
     skipped.prompt += promptLength
     for (let i = scheme.countOnce === 'context' ? 0 : promptLength; i < ids.length; i++) {
-      const context = scheme.contextAt(ids, i)
+      const context = scheme.contextAt(ids, i, startsAt)
       const isComplete = context !== undefined && !holds(context, options.padding)
       if (i < promptLength) {
         if (isComplete) isNew(used, context)
         continue
       }
       if (!isComplete) skipped.incompleteContext++
-      else if (!isFirst(context) || !isNew(pairs, [...Array.from(context), ids[i]!])) skipped.repeated++
+      else {
+        // Asked first: the marker knew nothing of text, so a use that is lost was marked too, and a later one was not.
+        const first = isFirst(context)
+        if (isLost(i)) skipped.lost++
+        else if (!first || !isNew(pairs, [...Array.from(context), ids[i]!])) skipped.repeated++
+      }
       if (ids[i] === options.endOfText) {
         skipped.afterEnd += ids.length - i - 1
         break
@@ -119,7 +145,7 @@ export function countable(
   const words = pairs.toWords()
   const record = {
     profile: checked,
-    options: Object.freeze({ ...options }),
+    options: Object.freeze(reading),
     seen,
     count: pairs.size,
     skipped: Object.freeze(skipped),
@@ -136,6 +162,17 @@ function isNew(set: TupleSet, tuple: ArrayLike<number>): boolean {
   const known = set.size
   set.indexOf(tuple)
   return set.size > known
+}
+
+/** Whether the pair at a position touches one whose id does not survive as text. */
+export function lostPositions(
+  { ids, skip = [] }: TokenDocument,
+  contextWidth: number,
+): (position: number) => boolean {
+  if (skip.length === 0) return () => false
+  const lost = new Uint8Array(ids.length)
+  for (const position of skip) lost.fill(1, position, position + contextWidth + 1)
+  return (position) => lost[position] === 1
 }
 
 function holds(context: Context, id: number | undefined): boolean {
@@ -155,18 +192,30 @@ export function assertCountable(
 ): asserts positions is Countable {
   if (typeof positions !== 'object' || positions === null || !minted.has(positions))
     throw new TypeError(
-      `"${name}" expected positions made by countable(), got something else; only it removes repeats`,
+      `"${name}" expected positions made by countable(), got ${describe(positions)}; only it removes repeats`,
     )
 }
 
-function assertDocument(
+/** Checks a document and fills in what it leaves out. */
+export function assertDocument(
   document: unknown,
   { name, vocabularySize }: { name: string; vocabularySize: number },
 ): Required<TokenDocument> {
-  assertRecord(document, { name, keys: ['ids', 'promptLength'] })
-  const ids = document['ids']
+  assertRecord(document, {
+    name,
+    keys: ['ids', 'promptLength', 'skip'],
+    expected: '{ ids, promptLength, skip }',
+  })
+  const { ids, promptLength = 0, skip = [] } = document
   assertTokenIds(ids, { name: `${name}.ids`, vocabularySize })
-  const promptLength = document['promptLength'] === undefined ? 0 : document['promptLength']
   assertInteger(promptLength, { name: `${name}.promptLength`, max: ids.length })
-  return { ids, promptLength }
+  assertArray(skip, { name: `${name}.skip`, expected: 'an array of positions' })
+  const positions = Array.from(skip as ArrayLike<unknown>)
+  for (const [k, position] of positions.entries())
+    assertInteger(position, {
+      name: `${name}.skip[${k}]`,
+      min: k === 0 ? 0 : (positions[k - 1] as number) + 1,
+      max: ids.length - 1,
+    })
+  return { ids, promptLength, skip: positions as number[] }
 }

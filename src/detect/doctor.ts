@@ -7,10 +7,11 @@
  * corrected for all variations (Bonferroni; half of alpha for the configuration as it is), so that the search does not find what is
  * not there. No key and nothing made from one but key ids is ever in the result.
  */
-import { assertArray, assertInteger, assertOptions, assertRecord, assertString, describe } from '../assert.ts'
+import { assertArray, assertInteger, assertOptions, assertString, describe } from '../assert.ts'
 import { deriveMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import type { MasterKey } from '../keys/master.ts'
 import {
+  assertOwnProfile,
   createProfile,
   gammaOf,
   type Layer,
@@ -21,8 +22,14 @@ import {
 import { schemeOf } from '../schemes/from-profile.ts'
 import { lnLeastTail, lnUpperTail } from '../stats/tail.ts'
 import { type TokenStrings, tokenizerDigest } from '../text/tokenizer-digest.ts'
-import { assertTokenIds } from '../tokens.ts'
-import { type Countable, type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
+import {
+  assertDocument,
+  type Countable,
+  type CountableOptions,
+  countable,
+  pairsOf,
+  type TokenDocument,
+} from './countable.ts'
 import { type Evidence, gatherLanes } from './evidence.ts'
 import {
   type Change,
@@ -306,7 +313,7 @@ function symptomsOf(
   const { law, n } = evidence[0]!
   say(
     configured.counted < rule.minimumCounted || lnLeastTail(law, n) > Math.log(rule.alpha),
-    `too few pairs as configured: ${configured.counted} of ${read} positions (${skipped.prompt} in prompts, ${skipped.incompleteContext} with an incomplete context, ${skipped.afterEnd} after the end, ${skipped.repeated} repeated, ${count - n} in contexts of other layers)`,
+    `too few pairs as configured: ${configured.counted} of ${read} positions (${skipped.prompt} in prompts, ${skipped.incompleteContext} with an incomplete context, ${skipped.afterEnd} after the end, ${skipped.lost} that do not survive as text, ${skipped.repeated} repeated, ${count - n} in contexts of other layers)`,
   )
   say(
     count > 0 && n === 0,
@@ -325,6 +332,11 @@ function symptomsOf(
   say(
     more(skipped.incompleteContext, generated),
     `${percent(skipped.incompleteContext, generated)} of the generated ids have an incomplete context: very short documents, or padding in them`,
+  )
+  const skip = setup.documents.reduce((total, document) => total + document.skip.length, 0)
+  say(
+    skip > 0,
+    `${skip} ids do not survive as text (skip): the ${skipped.lost} pairs that touch them are skipped, and whoever has only the text reads other ids there`,
   )
   const { id, times } = commonest(setup)
   say(
@@ -429,6 +441,7 @@ function layerOf({ layers }: Profile, label: unknown): Layer {
 }
 
 function schemeOptions(profile: Profile): Setup['scheme'] {
+  assertOwnProfile(profile, { name: 'profile' })
   switch (profile.scheme) {
     case 'green-list':
       return { scheme: 'green-list', gamma: gammaOf(profile), delta: profile.delta }
@@ -467,15 +480,15 @@ function firstIds(documents: unknown): readonly Required<TokenDocument>[] {
   let room = MOST_IDS
   for (const [d, document] of Array.from(documents as ArrayLike<unknown>).entries()) {
     const name = `documents[${d}]`
-    assertRecord(document, { name, keys: ['ids', 'promptLength'] })
-    const { ids, promptLength = 0 } = document
-    assertTokenIds(ids, { name: `${name}.ids`, vocabularySize: VOCABULARY - 16 })
-    assertInteger(promptLength, { name: `${name}.promptLength`, max: ids.length })
-    if (room > 0)
+    const { ids, promptLength, skip } = assertDocument(document, { name, vocabularySize: VOCABULARY - 16 })
+    if (room > 0) {
+      const read = Math.min(room, ids.length)
       first.push({
-        ids: Array.from(ids).slice(0, room),
-        promptLength: Math.min(room, promptLength),
+        ids: Array.from(ids).slice(0, read),
+        promptLength: Math.min(read, promptLength),
+        skip: skip.filter((position) => position < read),
       })
+    }
     room -= ids.length
   }
   return first

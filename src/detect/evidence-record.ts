@@ -4,15 +4,15 @@
  */
 import { describe } from '../assert.ts'
 import type { Digest } from '../digest.ts'
-import type { SchemeId } from '../keys/derive.ts'
-import type { Role } from '../keys/profile.ts'
+import type { Profile, Role } from '../keys/profile.ts'
+import { schemeOf } from '../schemes/from-profile.ts'
 import type { Evidence } from './evidence.ts'
 
 /** The distinct pairs of some documents with their scores under one key. Frozen throughout; plain JSON. */
 export interface EvidenceRecord extends Evidence {
   readonly format: 'dyetrace/evidence-1'
   readonly profile: Digest
-  readonly scheme: SchemeId
+  readonly scheme: Profile['scheme']
   readonly contextWidth: number
   readonly keyId: string
   readonly role: Role
@@ -27,10 +27,17 @@ export interface EvidenceRecord extends Evidence {
   readonly scores: readonly number[]
 }
 
-const minted = new WeakSet<object>()
+// Whose word the scores are: true where nobody looked them up under the key here.
+const minted = new WeakMap<object, { readonly asGiven: boolean }>()
 
-/** Makes a record. Pairs are distinct and in ascending order, and become its own. */
-export function mint(about: Omit<EvidenceRecord, 'format' | 'n' | 'sum'>): EvidenceRecord {
+/**
+ * Makes a record. Pairs are distinct and in ascending order, and become its own.
+ * @param origin.asGiven true if the scores came from outside and were not looked up under the key.
+ */
+export function mint(
+  about: Omit<EvidenceRecord, 'format' | 'n' | 'sum'>,
+  { asGiven }: { asGiven: boolean },
+): EvidenceRecord {
   const { profile, scheme, contextWidth, keyId, role, lane, range, seen, law, pairs, scores } = about
   const record = Object.freeze({
     format: 'dyetrace/evidence-1' as const,
@@ -43,15 +50,33 @@ export function mint(about: Omit<EvidenceRecord, 'format' | 'n' | 'sum'>): Evide
     pairs: Object.freeze(pairs),
     scores: Object.freeze(scores),
   })
-  minted.add(record)
+  minted.set(record, { asGiven })
   return record
+}
+
+/** True if some scores of a record are the word of whoever it came from. */
+export function isAsGiven(record: EvidenceRecord): boolean {
+  return minted.get(record)!.asGiven
 }
 
 /** Refuses records that this package did not make, also where no compiler checks. */
 export function assertMinted(value: unknown, { name }: { name: string }): asserts value is EvidenceRecord {
-  if (typeof value !== 'object' || value === null || !minted.has(value))
-    throw new TypeError(
-      `"${name}" expected evidence from evidenceOf(), mergeEvidence() or parseEvidence(), got something else`,
+  if (typeof value === 'object' && value !== null && minted.has(value)) return
+  const got = describe(value)
+  const hint =
+    got === 'a record of format "dyetrace/evidence-1"'
+      ? ' that they did not make; parseEvidence() checks a copy'
+      : ''
+  throw new TypeError(
+    `"${name}" expected evidence from evidenceOf(), mergeEvidence() or parseEvidence(), got ${got}${hint}`,
+  )
+}
+
+/** Records hold pairs. Where different pairs may share a score, only the key tells which, and a union of records could count one twice. */
+export function assertMergeable(profile: Profile): void {
+  if (schemeOf(profile, { lanes: 1 }).identity)
+    throw new RangeError(
+      `"profile" expected a scheme whose pairs all have scores of their own, got ${profile.scheme}; judge its documents together by one countable()`,
     )
 }
 
@@ -70,9 +95,13 @@ export function comparePairs(
   return 0
 }
 
+const DIGEST = /^sha256:[0-9a-f]{64}$/
+
 /** Refuses a value that contradicts another. */
 export function assertIs(value: unknown, expected: unknown, { name }: { name: string }): void {
   if (value === expected) return
   const Kind = typeof value === typeof expected ? RangeError : TypeError
-  throw new Kind(`"${name}" expected ${String(expected)}, got ${describe(value)}`)
+  // A digest is longer than what is shown of other strings, and what matters here.
+  const got = typeof value === 'string' && DIGEST.test(value) ? value : describe(value)
+  throw new Kind(`"${name}" expected ${String(expected)}, got ${got}`)
 }

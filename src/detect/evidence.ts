@@ -3,9 +3,10 @@
  */
 
 import type { MarkKey } from '../keys/mark-key.ts'
-import { inLayer } from '../prf/fields.ts'
+import { reads } from '../schemes/reads.ts'
 import type { Scheme } from '../schemes/scheme.ts'
 import type { NullLaw } from '../stats/law.ts'
+import { createTupleSet } from '../tuple-set.ts'
 
 /** Sum of `n` scores that are independent with law `law` each if the pairs do not depend on the key. */
 export interface Evidence {
@@ -70,9 +71,18 @@ function eachOwnPair(
   { scheme, key }: { scheme: Scheme; key: MarkKey },
   visit: (context: Uint32Array, token: number) => void,
 ): void {
-  const { contextWidth } = scheme
+  const { contextWidth, identity } = scheme
+  // Which pairs share a score depends on the key; given that, scores of different identities are as independent as ever.
+  const seen = identity && createTupleSet(identity.width)
   for (let at = 0; at < pairs.length; at += contextWidth + 1) {
     const context = pairs.subarray(at, at + contextWidth)
-    if (inLayer(key, context)) visit(context, pairs[at + contextWidth]!)
+    const token = pairs[at + contextWidth]!
+    if (!reads({ scheme, key }, context)) continue
+    if (seen && identity) {
+      const known = seen.size
+      seen.indexOf(identity.of(key, context, token))
+      if (seen.size === known) continue
+    }
+    visit(context, token)
   }
 }

@@ -7,7 +7,7 @@
  * text among them: each layer by itself, and all of them together, which is the stronger question where each has few contexts.
  */
 import { assertArray, assertOptions, assertRecord } from '../assert.ts'
-import type { MarkKey } from '../keys/mark-key.ts'
+import { assertNoBareKey, type MarkKey } from '../keys/mark-key.ts'
 import { assertCountable, type Countable, pairsOf } from './countable.ts'
 import { subjectOf } from './detect.ts'
 import { type Evidence, gatherLanes } from './evidence.ts'
@@ -118,7 +118,8 @@ function resolveFamily(
   const tried = new Set<string>()
   const list = Array.from(candidates, (candidate, i) => {
     const name = `candidates[${i}]`
-    assertRecord(candidate, { name, keys: ['key', 'lane'] })
+    assertNoBareKey(candidate, { name, expected: '{ key, lane }' })
+    assertRecord(candidate, { name, keys: ['key', 'lane'], expected: '{ key, lane }' })
     const tested = testedKey(positions.profile, candidate, { name: `${name}.lane` })
     // By its id: one key may come as two objects, derived twice.
     const test = `key id ${tested.key.keyId}, lane ${tested.lane}`

@@ -7,7 +7,7 @@
  * and accuses nobody.
  */
 import { assertArray, assertOptions, assertRecord } from '../assert.ts'
-import type { MarkKey } from '../keys/mark-key.ts'
+import { assertNoBareKey, type MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile } from '../keys/profile.ts'
 import { type Countable, type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
 import { subjectOf } from './detect.ts'
@@ -118,7 +118,8 @@ interface TestedMark extends Omit<TestedKey, 'lane'> {
 }
 
 function resolveMark(candidate: unknown, name: string): TestedMark {
-  assertRecord(candidate, { name, keys: ['profile', 'key', 'lanes'] })
+  assertNoBareKey(candidate, { name, expected: '{ profile, key, lanes }' })
+  assertRecord(candidate, { name, keys: ['profile', 'key', 'lanes'], expected: '{ profile, key, lanes }' })
   const { key, lanes } = candidate as Partial<KnownMark>
   const profile = parseProfile(candidate['profile'])
   const { scheme, key: checked } = testedKey(profile, { key: key as MarkKey }, { name: `${name}.lanes` })

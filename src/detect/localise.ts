@@ -6,10 +6,10 @@
  * Passages are stretches of counted pairs, whatever lies between them. The ends are as sharp as the scan's steps, an eighth of a
  * passage on average; the p-value is that of the stretch as it is reported.
  */
-import { assertOptions } from '../assert.ts'
+import { assertOptions, assertRecord } from '../assert.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import type { Profile } from '../keys/profile.ts'
-import { type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
+import { type CountableOptions, countable, lostPositions, pairsOf, type TokenDocument } from './countable.ts'
 import { type DetectOptions, subjectOf } from './detect.ts'
 import { scorePairs } from './evidence.ts'
 import { type Scan, type Stretch, scan } from './scan.ts'
@@ -79,6 +79,11 @@ export function localise(
     name: 'options',
     keys: ['alpha', 'minimumCounted', 'lane', 'endOfText', 'padding'],
   })
+  assertRecord(document, {
+    name: 'document',
+    keys: ['ids', 'promptLength', 'skip'],
+    expected: '{ ids, promptLength, skip }',
+  })
   const { alpha, minimumCounted, lane, ...reading } = options
   const rule = resolveRule({
     ...(alpha === undefined ? {} : { alpha }),
@@ -129,18 +134,16 @@ function passageOf({ from, to, sum, lnP }: Stretch, places: Uint32Array): Passag
 
 /**
  * Where pairs were counted: the first place of each after the one before. `countable` lists them in the order of their first places,
- * and no earlier place holds such a pair: there it would have been counted.
+ * and no earlier place holds such a pair, unless its ids are lost: there it would have been counted.
  */
-function placesOf(
-  pairs: Uint32Array,
-  { ids, promptLength = 0 }: TokenDocument,
-  contextWidth: number,
-): Uint32Array {
+function placesOf(pairs: Uint32Array, document: TokenDocument, contextWidth: number): Uint32Array {
+  const { ids, promptLength = 0 } = document
+  const isLost = lostPositions(document, contextWidth)
   const stride = contextWidth + 1
   const places = new Uint32Array(pairs.length / stride)
   let next = 0
   for (let i = Math.max(promptLength, contextWidth); i < ids.length && next < places.length; i++) {
-    let same = true
+    let same = !isLost(i)
     for (let j = 0; same && j < stride; j++) same = ids[i - contextWidth + j] === pairs[next * stride + j]
     if (same) places[next++] = i
   }

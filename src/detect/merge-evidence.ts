@@ -7,12 +7,20 @@
  * A record is plain and frozen, and goes to JSON as it is; `parseEvidence` reads it back. It holds no key, but it says of every pair how
  * the key scores it: whoever has many of them can mimic the mark, so they are kept as the key is.
  */
-import { assertOptions } from '../assert.ts'
+import { assertInteger, assertOptions } from '../assert.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import { profileDigest } from '../keys/profile.ts'
 import { type Countable, pairsOf } from './countable.ts'
 import { scorePairs } from './evidence.ts'
-import { assertIs, assertMinted, comparePairs, type EvidenceRecord, mint } from './evidence-record.ts'
+import {
+  assertIs,
+  assertMergeable,
+  assertMinted,
+  comparePairs,
+  type EvidenceRecord,
+  isAsGiven,
+  mint,
+} from './evidence-record.ts'
 import { testedKey } from './tested-key.ts'
 import { type DecisionRule, resolveRule, type Verdict, verdictOf } from './verdict.ts'
 
@@ -41,28 +49,32 @@ export function evidenceOf(
   const all = pairsOf(positions)
   assertOptions(options, { name: 'options', keys: ['lane'] })
   const { profile, seen } = positions
+  assertMergeable(profile)
   const tested = testedKey(profile, { key, lane: options.lane }, { name: 'options.lane' })
   const { pairs, scores } = scorePairs(all, tested)
   const { contextWidth, nullLaw } = tested.scheme
-  return mint({
-    profile: profileDigest(profile),
-    scheme: profile.scheme,
-    contextWidth,
-    keyId: key.keyId,
-    role: key.role,
-    lane: tested.lane,
-    range: key.range,
-    seen,
-    law: nullLaw,
-    ...inOrder({ pairs, scores, stride: contextWidth + 1 }),
-  })
+  return mint(
+    {
+      profile: profileDigest(profile),
+      scheme: profile.scheme,
+      contextWidth,
+      keyId: key.keyId,
+      role: key.role,
+      lane: tested.lane,
+      range: key.range,
+      seen,
+      law: nullLaw,
+      ...inOrder({ pairs, scores, stride: contextWidth + 1 }),
+    },
+    { asGiven: false },
+  )
 }
 
 /**
  * The evidence of two shards together: the union of their pairs. Associative and commutative, and merging a shard again changes
  * nothing but `seen`.
- * @throws TypeError for what this file did not make; RangeError for shards of different profiles, keys, lanes or layers, and for a
- * pair on whose score they disagree.
+ * @throws TypeError for what this file did not make; RangeError for shards of different profiles, keys, lanes or layers, for a pair on
+ * whose score they disagree, and for more positions seen than a number can count.
  * @example
  * import { countable, createProfile, deriveMarkKeys, evidenceOf, generateMasterKey, mergeEvidence, tokenizerDigest } from 'dyetrace'
  * const master = generateMasterKey()
@@ -83,6 +95,8 @@ export function mergeEvidence(a: EvidenceRecord, b: EvidenceRecord): EvidenceRec
     assertIs(b[field], a[field], { name: `b.${field}` })
   for (const field of ['from', 'to'] as const)
     assertIs(b.range[field], a.range[field], { name: `b.range.${field}` })
+  // Beyond, the record could not be read back.
+  assertInteger(a.seen + b.seen, { name: 'b.seen' })
   const stride = a.contextWidth + 1
   const pairs: number[] = []
   const scores: number[] = []
@@ -100,16 +114,20 @@ export function mergeEvidence(a: EvidenceRecord, b: EvidenceRecord): EvidenceRec
     if (order >= 0) j++
   }
   const { profile, scheme, contextWidth, keyId, role, lane, range, law } = a
-  return mint({
-    ...{ profile, scheme, contextWidth, keyId, role, lane, range, law },
-    seen: a.seen + b.seen,
-    pairs,
-    scores,
-  })
+  return mint(
+    {
+      ...{ profile, scheme, contextWidth, keyId, role, lane, range, law },
+      seen: a.seen + b.seen,
+      pairs,
+      scores,
+    },
+    { asGiven: isAsGiven(a) || isAsGiven(b) },
+  )
 }
 
 /**
- * The verdict on gathered or merged evidence: that of `detect` on all documents at once.
+ * The verdict on gathered or merged evidence: that of `detect` on all documents at once. If any of it was read by `parseEvidence` without
+ * the key, a note says so: its scores are the word of whoever it came from.
  * @param evidence from `evidenceOf`, `mergeEvidence` or `parseEvidence`.
  * @throws TypeError or RangeError for what these did not make, or options out of range.
  * @example
@@ -128,8 +146,16 @@ export function judge(evidence: EvidenceRecord, options: DecisionRule = {}): Ver
   assertMinted(evidence, { name: 'evidence' })
   assertOptions(options, { name: 'options', keys: ['alpha', 'minimumCounted'] })
   const { scheme, keyId, role, lane, seen } = evidence
-  return verdictOf(evidence, { method: 'detect', scheme, keyId, role, lane, seen }, resolveRule(options))
+  const notes = isAsGiven(evidence) ? [AS_GIVEN] : []
+  return verdictOf(
+    evidence,
+    { method: 'detect', scheme, keyId, role, lane, seen, notes },
+    resolveRule(options),
+  )
 }
+
+const AS_GIVEN =
+  'scores were taken from a record as they stood and not looked up under the key: they are the word of whoever made it'
 
 /** Distinct pairs and their scores in ascending order of pairs: one set, one record. */
 function inOrder({ pairs, scores, stride }: { pairs: Uint32Array; scores: Float64Array; stride: number }): {

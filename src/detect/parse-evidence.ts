@@ -10,21 +10,21 @@ import {
   assertString,
   describe,
 } from '../assert.ts'
-import { SCHEME_IDS } from '../keys/derive.ts'
+import { parseJson } from '../json.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile, profileDigest, ROLES, SHARE_TOTAL } from '../keys/profile.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
-import { assertNullLaw, type NullLaw } from '../stats/law.ts'
+import { assertNullLaw, EXPONENTIAL_MOST, EXPONENTIAL_STEP, type NullLaw } from '../stats/law.ts'
 import { assertTokenIds } from '../tokens.ts'
 import { scorePairs } from './evidence.ts'
-import { assertIs, comparePairs, type EvidenceRecord, mint } from './evidence-record.ts'
+import { assertIs, assertMergeable, comparePairs, type EvidenceRecord, mint } from './evidence-record.ts'
 import { testedKey } from './tested-key.ts'
 
 /**
  * Checks evidence that came as JSON text or as a parsed object, possibly from somebody who wishes us ill: a repeated pair, a score that
  * no key gives, a law that is not the scheme's or a sum that its scores do not have would accuse an innocent. The result is a copy.
  * @param profile the profile that the evidence must be of.
- * @param options.key looks every score up again; without it, the scores are the sender's word.
+ * @param options.key looks every score up again; without it, the scores are the sender's word, and a verdict on them says so.
  * @throws TypeError or RangeError for a field that is missing, unknown, out of range or in contradiction to the others.
  * @example
  * import { countable, createProfile, deriveMarkKeys, evidenceOf, generateMasterKey, parseEvidence, tokenizerDigest } from 'dyetrace'
@@ -44,12 +44,13 @@ export function parseEvidence(
   profile: Profile,
   options: { readonly key?: MarkKey } = {},
 ): EvidenceRecord {
-  const fields = ownFields(typeof input === 'string' ? parseJson(input) : input)
+  const fields = ownFields(typeof input === 'string' ? parseJson(input, { start: '"evidence"' }) : input)
   const checked = parseProfile(profile)
   assertOptions(options, { name: 'options', keys: ['key'] })
   const own = { ...checked, profile: profileDigest(checked), law: schemeOf(checked, { lanes: 1 }).nullLaw }
   assertOneOf(fields.format, { name: 'evidence.format', values: ['dyetrace/evidence-1'] })
-  assertOneOf(fields.scheme, { name: 'evidence.scheme', values: SCHEME_IDS })
+  assertMergeable(checked)
+  assertOneOf(fields.scheme, { name: 'evidence.scheme', values: [checked.scheme] })
   for (const field of ['profile', 'scheme', 'contextWidth'] as const)
     assertIs(fields[field], own[field], { name: `evidence.${field}` })
   assertLaw(fields.law, own.law)
@@ -59,11 +60,13 @@ export function parseEvidence(
     pattern: /^[0-9a-f]{16}$/,
   })
   assertOneOf(fields.role, { name: 'evidence.role', values: ROLES })
-  assertInteger(fields.lane, { name: 'evidence.lane', max: 511 })
+  const layer = checked.layers.find(({ keyId }) => keyId === fields.keyId)
+  // Any owner's key can be asked about; of one that is not in the profile, nothing says how many lanes it has.
+  const lanes = layer?.lanes ?? 512 / checked.bits
+  assertInteger(fields.lane, { name: 'evidence.lane', max: lanes - 1 })
   const range = parseRange(fields.range)
-  assertTokenIds(fields.pairs, { name: 'evidence.pairs', vocabularySize: checked.vocabularySize })
+  const pairs = parsePairs(fields.pairs, checked)
   const stride = checked.contextWidth + 1
-  const pairs = Array.from(fields.pairs)
   const scores = parseScores(fields.scores, own.law)
   assertIs(pairs.length, scores.length * stride, { name: 'evidence.pairs.length' })
   for (let at = stride; at < pairs.length; at += stride) {
@@ -73,22 +76,27 @@ export function parseEvidence(
       )
   }
   assertInteger(fields.seen, { name: 'evidence.seen', min: scores.length })
-  const record = mint({
-    profile: own.profile,
-    scheme: checked.scheme,
-    contextWidth: checked.contextWidth,
-    keyId: fields.keyId,
-    role: fields.role,
-    lane: fields.lane,
-    range,
-    seen: fields.seen,
-    law: own.law,
-    pairs,
-    scores,
-  })
+  const { key } = options
+  const record = mint(
+    {
+      profile: own.profile,
+      scheme: checked.scheme,
+      contextWidth: checked.contextWidth,
+      keyId: fields.keyId,
+      role: fields.role,
+      // JSON can say -0.
+      lane: fields.lane + 0,
+      range,
+      seen: fields.seen + 0,
+      law: own.law,
+      pairs,
+      scores,
+    },
+    { asGiven: key === undefined },
+  )
   for (const field of ['n', 'sum'] as const)
     assertIs(fields[field], record[field], { name: `evidence.${field}` })
-  if (options.key !== undefined) assertScoredBy(record, options.key, checked)
+  if (key !== undefined) assertScoredBy(record, key, checked)
   return record
 }
 
@@ -111,19 +119,12 @@ const KEYS = [
 
 // Reads each field once, and none that is inherited: a getter or a proxy could answer the check and the use differently.
 function ownFields(value: unknown): Record<(typeof KEYS)[number], unknown> {
+  assertRecord(value, { name: 'evidence' })
+  // Before unknown fields are named: of another record, "format" is the one that says what it is.
+  assertOneOf(value['format'], { name: 'evidence.format', values: ['dyetrace/evidence-1'] })
   assertRecord(value, { name: 'evidence', keys: KEYS })
   const fields = KEYS.map((key) => [key, Object.hasOwn(value, key) ? value[key] : undefined])
   return Object.fromEntries(fields) as Record<(typeof KEYS)[number], unknown>
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new RangeError(
-      `"evidence" expected JSON, got a string of ${text.length} characters that does not parse`,
-    )
-  }
 }
 
 function parseRange(value: unknown): EvidenceRecord['range'] {
@@ -131,7 +132,16 @@ function parseRange(value: unknown): EvidenceRecord['range'] {
   const { from, to } = value
   assertInteger(from, { name: 'evidence.range.from', max: SHARE_TOTAL - 1 })
   assertInteger(to, { name: 'evidence.range.to', min: from + 1, max: SHARE_TOTAL })
-  return { from, to }
+  return { from: from + 0, to }
+}
+
+function parsePairs(value: unknown, { vocabularySize }: Profile): number[] {
+  const name = 'evidence.pairs'
+  assertArray(value, { name, expected: 'an array of token ids' })
+  // A copy first: what is checked is what is kept.
+  const pairs: unknown = Array.from(value as ArrayLike<unknown>)
+  assertTokenIds(pairs, { name, vocabularySize })
+  return Array.from(pairs, (id) => id + 0)
 }
 
 /** The scheme's own law, no other: a gamma misstated makes every p-value wrong. */
@@ -169,10 +179,11 @@ function scoreRule(law: NullLaw): { expected: string; holds: (score: number) => 
       }
     }
     case 'exponential':
-      // The largest field number gives -ln(2^-33).
+    case 'hypoexponential':
       return {
-        expected: 'a multiple of 2^-20 from 0 to 33 ln 2',
-        holds: (score) => Number.isInteger(score * 2 ** 20) && score >= 0 && score <= 33 * Math.LN2,
+        expected: 'a multiple of 2^-20 from 0 to 32 ln 2',
+        holds: (score) =>
+          Number.isInteger(score / EXPONENTIAL_STEP) && score >= 0 && score <= EXPONENTIAL_MOST,
       }
   }
 }

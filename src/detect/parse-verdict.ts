@@ -1,7 +1,8 @@
 /**
  * Verdicts that come back from a file, or from somebody else. A verdict is an accusation in a few numbers, so what can be recomputed
  * from it is: an exact one follows from sum, count and law; a bound does not (it needs all coefficients), but its decision follows from
- * its p-value, level and floor. A verdict that claims more than its own numbers is refused.
+ * its p-value, level and floor, and its p-value from no fewer scores than it takes. A verdict that claims more than its own numbers is
+ * refused.
  */
 import {
   assertArray,
@@ -12,9 +13,10 @@ import {
   assertString,
   describe,
 } from '../assert.ts'
+import { parseJson } from '../json.ts'
 import { ROLES } from '../keys/profile.ts'
 import type { RateInterval } from '../stats/interval.ts'
-import { assertNullLaw, type NullLaw } from '../stats/law.ts'
+import { assertNullLaw, EXPONENTIAL_MOST, type NullLaw } from '../stats/law.ts'
 import { assertScoreSum, nullMean, nullVariance } from '../stats/tail.ts'
 import { type CoefficientSums, type Family, resolveRule, type Verdict, verdictOf } from './verdict.ts'
 
@@ -36,10 +38,11 @@ import { type CoefficientSums, type Family, resolveRule, type Verdict, verdictOf
  * parseVerdict(saved).decision // 'insufficient'
  */
 export function parseVerdict(input: unknown): Verdict {
-  const fields = ownFields(typeof input === 'string' ? parseJson(input) : input, {
-    name: 'verdict',
-    keys: VERDICT_KEYS,
-  })
+  const value = typeof input === 'string' ? parseJson(input, { start: '"verdict"' }) : input
+  assertRecord(value, { name: 'verdict' })
+  // Before unknown fields are named: of another record, "format" is the one that says what it is.
+  assertOneOf(value['format'], { name: 'verdict.format', values: ['dyetrace/verdict-1'] })
+  const fields = ownFields(value, { name: 'verdict', keys: VERDICT_KEYS })
   const verdict = copyOf(fields)
   if (verdict.tail === 'exact') assertExact(verdict)
   else assertBound(verdict)
@@ -107,8 +110,9 @@ function copyOf(fields: Fields): Verdict {
     format: 'dyetrace/verdict-1',
     ...{ method, scheme, keyId },
     ...(role === undefined ? {} : { role }),
-    ...(lane === undefined ? {} : { lane }),
-    ...{ seen, counted },
+    // JSON can say -0.
+    ...(lane === undefined ? {} : { lane: lane + 0 }),
+    ...{ seen: seen + 0, counted: counted + 0 },
     sum: numberOf(fields, 'sum'),
     law: parseLaw(fields.law),
     ...(weights === undefined ? {} : { weights: parseWeights(weights) }),
@@ -127,18 +131,28 @@ function copyOf(fields: Fields): Verdict {
 const NAME = /^[a-z0-9][a-z0-9/._-]{0,63}$/
 
 function parseLaw(value: unknown): NullLaw {
-  assertRecord(value, { name: 'verdict.law', keys: ['kind', 'trials', 'p'] })
+  assertRecord(value, { name: 'verdict.law', keys: ['kind', 'trials', 'p', 'fixedSize', 'alpha', 'levels'] })
   // A copy first: what is checked is what is kept.
   const law: unknown = { ...value }
   assertNullLaw(law)
   switch (law.kind) {
     case 'bernoulli':
-      return Object.freeze({ kind: law.kind, p: law.p })
+      return Object.freeze({
+        kind: law.kind,
+        p: law.p,
+        ...(law.fixedSize ? { fixedSize: true as const } : {}),
+      })
     case 'binomial':
       return Object.freeze({ kind: law.kind, trials: law.trials, p: law.p })
     case 'exponential':
-      return Object.freeze({ kind: law.kind })
+      return Object.freeze({ kind: law.kind, ...levelsOf(law) })
+    case 'hypoexponential':
+      return Object.freeze({ kind: law.kind, alpha: law.alpha, ...levelsOf(law) })
   }
+}
+
+function levelsOf({ levels }: { readonly levels?: number }): { levels?: number } {
+  return levels === undefined ? {} : { levels }
 }
 
 function parseWeights(value: unknown): CoefficientSums {
@@ -185,6 +199,10 @@ function parseFamily(value: unknown, lnP: number): Family {
 function assertExact(verdict: Verdict): void {
   const { sum, counted: n, law, alpha, minimumCounted, family, weights, decision } = verdict
   if (weights) refuse('weights', 'none beside an exact tail', weights)
+  const scores = law.kind === 'binomial' ? n * law.trials : n
+  if (scores > MOST_SCORES) refuse('counted', `at most ${MOST_SCORES} scores, or trials of scores`, scores)
+  if (ON_TEXT.test(verdict.method) && n > verdict.seen)
+    refuse('counted', `at most the ${verdict.seen} positions seen`, n)
   assertScoreSum(law, { sum, n })
   const made = verdictOf({ sum, n, law }, verdict, { alpha, minimumCounted }, family)
   for (const field of ['lnP', 'log10P', 'mean', 'effect', 'lnE'] as const)
@@ -196,10 +214,17 @@ function assertExact(verdict: Verdict): void {
     refuse('decision', `${JSON.stringify(made.decision)}, as the numbers say`, decision)
 }
 
+// What these say can be made again. A forger who called it a bound would be asked for less.
+const EXACT_METHODS: readonly string[] = ['detect', 'detect/joint', 'identify']
+
 /** A bound cannot be made again; what follows from it can. */
 function assertBound(verdict: Verdict): void {
   const { sum, counted, law, weights, lnP, mean, alpha, minimumCounted, decision, family } = verdict
+  if (EXACT_METHODS.includes(verdict.method))
+    refuse('tail', `"exact", as of every verdict by ${verdict.method}`, verdict.tail)
   assertNear(verdict.log10P, lnP / Math.LN10, 'log10P')
+  if (weights) assertSums(weights, { counted })
+  assertWithinReach(verdict)
   const excess = sum - nullMean(law) * (weights ? weights.total : counted)
   const size = weights ? weights.absolute : counted
   assertNear(mean, nullMean(law) + (size === 0 ? 0 : excess / size), 'mean')
@@ -209,6 +234,53 @@ function assertBound(verdict: Verdict): void {
   const agrees = (family.lnAdjustedP ?? lnP) <= Math.log(alpha) === (decision === 'evidence')
   if (!enough || !agrees) refuse('decision', 'what its p-value, level and floor say', decision)
 }
+
+/** No coefficients have other sums (Cauchy and Schwarz). */
+function assertSums(
+  { total, absolute, squares, effective }: CoefficientSums,
+  { counted }: { counted: number },
+): void {
+  if (squares < 0) refuse('weights.squares', 'a number of at least 0', squares)
+  const slack = 1 + TOLERANCE
+  const most = Math.sqrt(counted * squares) * slack
+  if (!(absolute >= Math.abs(total) / slack && absolute <= most))
+    refuse('weights.absolute', `a number from |total| to ${most}`, absolute)
+  if (!(effective >= 0 && effective <= counted * slack))
+    refuse('weights.effective', `a number from 0 to the ${counted} counted`, effective)
+}
+
+/** Sums and p-values that these many scores can give: a tail is no smaller than the chance of the unlikeliest scores there are. */
+function assertWithinReach({ law, counted, sum, weights, lnP, lnE }: Verdict): void {
+  const { most, lnUnlikeliest } = reachOf(law)
+  const { total, absolute } = weights ?? { total: counted, absolute: counted }
+  const slack = TOLERANCE * (1 + most * absolute)
+  const [least, largest] = [(most * (total - absolute)) / 2 - slack, (most * (total + absolute)) / 2 + slack]
+  if (sum < least || sum > largest) refuse('sum', `a number in ${least}..${largest}`, sum)
+  const floor = counted * lnUnlikeliest * (1 + TOLERANCE)
+  if (lnP < floor) refuse('lnP', `${floor} or more, as no ${counted} scores are less likely`, lnP)
+  if (lnE > -floor) refuse('lnE', `${-floor} or less, as no ${counted} scores are less likely`, lnE)
+}
+
+/** The largest score, and ln of the chance of the unlikeliest. */
+function reachOf(law: NullLaw): { most: number; lnUnlikeliest: number } {
+  switch (law.kind) {
+    case 'bernoulli':
+      return { most: 1, lnUnlikeliest: Math.log(Math.min(law.p, 1 - law.p)) }
+    case 'binomial':
+      return { most: law.trials, lnUnlikeliest: law.trials * Math.log(Math.min(law.p, 1 - law.p)) }
+    case 'exponential':
+      // A score is made of one of 2^32 numbers.
+      return { most: EXPONENTIAL_MOST, lnUnlikeliest: -32 * Math.LN2 }
+    case 'hypoexponential':
+      // Of two of them.
+      return { most: EXPONENTIAL_MOST, lnUnlikeliest: -64 * Math.LN2 }
+  }
+}
+
+// Far more than a test counts; beyond, the tails have no numbers.
+const MOST_SCORES = 1e12
+// A test on text counts a position once; a test of a model can count several tokens at one.
+const ON_TEXT = /^(?:detect|detect\/joint|identify|localise)$/
 
 // Logarithms differ between engines in the last bit, and sums of weighted scores by their rounding.
 const TOLERANCE = 1e-9
@@ -239,14 +311,4 @@ function ownFields<const Key extends string>(
   assertRecord(value, { name, keys })
   const fields = keys.map((key) => [key, Object.hasOwn(value, key) ? value[key] : undefined])
   return Object.fromEntries(fields) as Record<Key, unknown>
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new RangeError(
-      `"verdict" expected JSON, got a string of ${text.length} characters that does not parse`,
-    )
-  }
 }

@@ -320,9 +320,10 @@ function beginOfTextChanges({ beginOfText }: Hints): Change[] {
     remedy: `put id ${beginOfText} in front of each document, as the host had it, and count it into promptLength`,
     apply: (setup) => ({
       ...setup,
-      documents: setup.documents.map(({ ids, promptLength }) => ({
+      documents: setup.documents.map(({ ids, promptLength, skip }) => ({
         ids: [beginOfText!, ...ids],
         promptLength: promptLength + 1,
+        skip: skip.map((position) => position + 1),
       })),
     }),
   }
@@ -335,9 +336,10 @@ function beginOfTextChanges({ beginOfText }: Hints): Change[] {
       if (first === undefined || setup.documents.some(({ ids }) => ids[0] !== first)) return undefined
       return {
         ...setup,
-        documents: setup.documents.map(({ ids, promptLength }) => ({
+        documents: setup.documents.map(({ ids, promptLength, skip }) => ({
           ids: ids.slice(1),
           promptLength: Math.max(0, promptLength - 1),
+          skip: skip.filter((position) => position > 0).map((position) => position - 1),
         })),
       }
     },
@@ -376,23 +378,28 @@ function orderChanges(): Change[] {
     apply,
   })
   return [
-    change('with all ids in reverse order', (setup) => withOrder(setup, (ids) => ids.reverse())),
+    change('with all ids in reverse order', (setup) => withOrder(setup, (places) => places.reverse())),
     change('with the generated ids in reverse order', (setup) =>
       setup.documents.every(({ promptLength }) => promptLength === 0)
         ? undefined
-        : withOrder(setup, (ids, promptLength) => [
-            ...ids.slice(0, promptLength),
-            ...ids.slice(promptLength).reverse(),
+        : withOrder(setup, (places, promptLength) => [
+            ...places.slice(0, promptLength),
+            ...places.slice(promptLength).reverse(),
           ]),
     ),
   ]
 }
 
-function withOrder(setup: Setup, order: (ids: number[], promptLength: number) => number[]): Setup {
-  const documents = setup.documents.map(({ ids, promptLength }) => ({
-    ids: order(Array.from(ids), promptLength),
-    promptLength,
-  }))
+function withOrder(setup: Setup, order: (places: number[], promptLength: number) => number[]): Setup {
+  const documents = setup.documents.map(({ ids, promptLength, skip }) => {
+    const places = order(upTo(ids.length), promptLength)
+    const lost = new Set(skip)
+    return {
+      ids: places.map((place) => ids[place]!),
+      promptLength,
+      skip: upTo(ids.length).filter((i) => lost.has(places[i]!)),
+    }
+  })
   return { ...setup, documents }
 }
 
@@ -429,7 +436,7 @@ function withPrompts(
   lengthOf: (document: Required<TokenDocument>) => number,
 ): Setup | undefined {
   const documents = setup.documents.map((document) => ({
-    ids: document.ids,
+    ...document,
     promptLength: Math.max(0, Math.min(document.ids.length, lengthOf(document))),
   }))
   const same = documents.every(({ promptLength }, d) => promptLength === setup.documents[d]!.promptLength)
@@ -439,8 +446,9 @@ function withPrompts(
 /** Ids that have no image end a document: no context reaches across them. */
 function withIds(setup: Setup, imageOf: (id: number) => number | undefined): Setup | undefined {
   let same = true
-  const documents = setup.documents.flatMap(({ ids, promptLength }) => {
-    const parts: { ids: number[]; promptLength: number }[] = []
+  const documents = setup.documents.flatMap(({ ids, promptLength, skip }) => {
+    const parts: { ids: number[]; promptLength: number; skip: number[] }[] = []
+    const lost = new Set(skip)
     let open = false
     for (let i = 0; i < ids.length; i++) {
       const image = imageOf(ids[i]!)
@@ -449,9 +457,10 @@ function withIds(setup: Setup, imageOf: (id: number) => number | undefined): Set
         open = false
         continue
       }
-      if (!open) parts.push({ ids: [], promptLength: 0 })
+      if (!open) parts.push({ ids: [], promptLength: 0, skip: [] })
       open = true
       const part = parts.at(-1)!
+      if (lost.has(i)) part.skip.push(part.ids.length)
       part.ids.push(image)
       if (i < promptLength) part.promptLength++
     }

@@ -161,6 +161,7 @@ export function weightedVerdictOf(
   evidence: WeightedEvidence,
   subject: VerdictSubject,
   rule: Required<DecisionRule>,
+  family: Family = ALONE,
 ): Verdict {
   const { coefficients, sum, law } = evidence
   let [total, absolute, squares] = [0, 0, 0]
@@ -186,8 +187,41 @@ export function weightedVerdictOf(
     rule,
     informative: Math.floor(effective),
     lnLeast: lnLeastWeightedTail(law, coefficients),
-    family: ALONE,
+    family,
   })
+}
+
+/** What an e-process has come to, at whatever moment it was stopped. */
+export interface StoppedProcess extends Evidence {
+  /** ln of the e-value now, and of the largest on the way, which is 1 or more: it begins there. */
+  readonly lnE: number
+  readonly lnMaxE: number
+  /** Where scores have coefficients, which `sum` then includes. */
+  readonly weights?: CoefficientSums
+}
+
+/** The verdict of an e-process: p is 1 over the largest e-value on the way (Ville's inequality), whenever it was stopped. */
+export function anytimeVerdictOf(
+  process: StoppedProcess,
+  subject: VerdictSubject,
+  rule: Required<DecisionRule>,
+  family: Family = ALONE,
+): Verdict {
+  const { sum, n, law, lnE, lnMaxE, weights } = process
+  const [total, size] = weights ? [weights.total, weights.absolute] : [n, n]
+  const measured = {
+    counted: n,
+    sum,
+    law,
+    ...(weights === undefined ? {} : { weights }),
+    lnP: 0 - lnMaxE,
+    tail: 'bound' as const,
+    mean: nullMean(law) + (size === 0 ? 0 : (sum - nullMean(law) * total) / size),
+    lnE,
+  }
+  const informative = weights ? Math.floor(weights.effective) : n
+  // More may still come, so no number of scores is too small by itself.
+  return freezeVerdict(measured, { subject, rule, informative, lnLeast: -Infinity, family })
 }
 
 type Measured = Pick<

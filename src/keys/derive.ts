@@ -6,6 +6,7 @@ import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, concatBytes, utf8ToBytes } from '../bytes.ts'
 import type { Digest } from '../digest.ts'
+import type { EngineSchemeId } from './engine-profile.ts'
 
 /** The schemes that have a name in the wire format. */
 export const SCHEME_IDS = ['green-list', 'gumbel', 'tournament'] as const
@@ -13,7 +14,7 @@ export type SchemeId = (typeof SCHEME_IDS)[number]
 
 /** How field numbers are cut from the key stream: everything that the mark key's name says about the mark. */
 export interface MarkFormat {
-  readonly scheme: SchemeId
+  readonly scheme: SchemeId | EngineSchemeId
   /** Previous tokens that choose the field numbers, 0..4. */
   readonly contextWidth: number
   /** Bits of one field number: 1, 8 or 32. */
@@ -29,8 +30,8 @@ const VERSION = 'dyetrace/1'
 const KEY_BYTES = 32
 
 // RFC 5869 with SHA-256; an empty salt is HashLen zero bytes (section 2.2).
-function derive(ikm: Uint8Array, info: string): Uint8Array {
-  return hkdf(sha256, ikm, new Uint8Array(0), utf8ToBytes(info), KEY_BYTES)
+function derive(ikm: Uint8Array, info: string, length = KEY_BYTES): Uint8Array {
+  return hkdf(sha256, ikm, new Uint8Array(0), utf8ToBytes(info), length)
 }
 
 /** Layer key: one a role and label (a provider, an epoch, a cohort, a canary). */
@@ -91,7 +92,10 @@ export function commitmentOf(secret: {
   )
 }
 
-/** Decoy key i: a key that nobody picked, from public digests (distillation test, controls). */
-export function deriveDecoyKeyBytes(publicMaterial: Uint8Array, index: number): Uint8Array {
-  return derive(publicMaterial, `${VERSION}|decoy|${index}`)
+/**
+ * Decoy key i: a key that nobody picked, from public digests (distillation test, controls).
+ * @param length of a mark key, 32 bytes; keys of other engines have other lengths.
+ */
+export function deriveDecoyKeyBytes(publicMaterial: Uint8Array, index: number, length?: number): Uint8Array {
+  return derive(publicMaterial, `${VERSION}|decoy|${index}`, length)
 }

@@ -2,23 +2,18 @@
  * Reading JSON that holds keys (JWK, RFC 7517). Nothing of the content is ever described, whatever it is: a file of the wrong
  * kind, or a field of a wrong name, may still be a key. Messages name the place in the file and what was expected there.
  */
+import { parseJson } from '../json.ts'
 
-/** Bytes of every key of the wire format, and of a salt. */
+/** Bytes of every key of the wire format, and of a salt, and characters of one as base64url. */
 const KEY_BYTES = 32
+const KEY_CHARACTERS = 43
 
 /** Parses the text of a file. `name` names the file, `expected` what should be in it. */
 export function parseKeyJson(
   text: string,
   { name, expected }: { name: string; expected: string },
 ): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text, and the text is a key.
-    throw new RangeError(`${name}: expected JSON (${expected}), got text that does not parse`)
-  }
-  return record(value, { name, expected })
+  return record(parseJson(text, { start: `${name}:`, expected: `JSON (${expected})` }), { name, expected })
 }
 
 /** An object's own fields: all of `required`, perhaps some of `optional`, and no others. */
@@ -58,18 +53,26 @@ export function arrayOf(value: unknown, { name }: { name: string }): readonly un
 
 /** The 32 bytes of a key written as base64url without padding. */
 export function keyBytesOf(text: unknown, { name, field }: { name: string; field: string }): Uint8Array {
-  const bytes = typeof text === 'string' ? Buffer.from(text, 'base64url') : undefined
+  const bytes = new Uint8Array(KEY_BYTES)
+  // Written into an array of its own: Buffer.from would put the key into a pool, and whoever clones or posts another small buffer
+  // sends the whole pool along.
+  const fits = typeof text === 'string' && text.length === KEY_CHARACTERS
+  const written = fits ? viewOf(bytes).write(text, 'base64url') : 0
   // Encoding it again refuses what a lenient decoder reads past: other alphabets, padding, white space, stray last bits.
-  if (bytes?.length !== KEY_BYTES || bytes.toString('base64url') !== text)
+  if (written !== KEY_BYTES || keyText(bytes) !== text)
     throw new RangeError(
       `${name}: expected ${field} to hold ${KEY_BYTES} bytes as base64url, got something else`,
     )
-  return new Uint8Array(bytes)
+  return bytes
 }
 
 /** The same, written. */
 export function keyText(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
+  return viewOf(bytes).toString('base64url')
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 function record(

@@ -17,6 +17,7 @@ import { assertMarkKeys, type MarkKey } from './mark-key.ts'
 import type { MasterKey } from './master.ts'
 import { layerOf, openableKeys, openingOf, opens } from './opening.ts'
 import {
+  assertOwnProfile,
   type CommonOptions,
   createProfile,
   type GreenListOptions,
@@ -136,6 +137,7 @@ export function addProfile(ring: KeyRing, options: AddProfileOptions): KeyRing {
       `"options.allowNewTokenizer" expected true or false, got ${describe(allowNewTokenizer)}`,
     )
   const profile = parseProfile(options.profile)
+  assertOwnProfile(profile, { name: 'options.profile' })
   const digest = digestJson(profile)
   if (ring.epochs.some((epoch) => epoch.digest === digest))
     throw new RangeError(`"profile" expected a profile that is not in the ring, got ${digest}, which is`)
@@ -327,8 +329,10 @@ function heldKeys({
 }
 
 /** The options that make such a profile again; without those of its scheme where another one is wanted. */
-function optionsOf(profile: Profile, scheme: ProfileOptions['scheme'] = profile.scheme): object {
+function optionsOf(profile: Profile, changed: ProfileOptions['scheme'] | undefined): object {
+  assertOwnProfile(profile, { name: 'options.profile' })
   const { contextWidth, tokenizer, vocabularySize } = profile
+  const scheme = changed ?? profile.scheme
   const common = { scheme, contextWidth, tokenizer, vocabularySize }
   if (scheme !== profile.scheme) return common
   switch (profile.scheme) {

@@ -13,9 +13,10 @@ import {
   describeHidden,
 } from '../assert.ts'
 import { type Digest, digestJson } from '../digest.ts'
+import { parseJson } from '../json.ts'
 import { SCHEME_IDS, type SchemeId } from './derive.ts'
 import { instantOf, isBefore, isWithin } from './instant.ts'
-import { type Profile, parseProfile, ROLES, type Role } from './profile.ts'
+import { assertOwnProfile, type Profile, parseProfile, ROLES, type Role } from './profile.ts'
 import { withoutContent } from './without-content.ts'
 
 /** One account under one layer of one profile, for one stretch of time: `from <= time < to`, times in UTC. Frozen. */
@@ -53,7 +54,7 @@ export interface Ledger {
 
 /** Options of {@link createLedgerEntry}. */
 export interface LedgerEntryOptions {
-  /** 1..256 characters, without control characters and line separators. Names are compared exactly. */
+  /** 1..256 characters, without control characters, direction marks and line separators. Names are compared exactly. */
   readonly account: string
   /** Label of the layer that served the account. */
   readonly label: string
@@ -67,14 +68,17 @@ export interface LedgerEntryOptions {
 
 const FORMAT = 'dyetrace/ledger-1'
 const REQUIRED = ['format', 'account', 'keyId', 'role', 'label', 'lane', 'scheme', 'profile', 'from'] as const
-// Control characters, line separators and halves of surrogate pairs: what breaks lines, hides or has no UTF-8.
-const ACCOUNT = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u
-const ACCOUNT_EXPECTED = '1..256 characters, none of them a control character or line separator'
+// Control characters, line separators and halves of surrogate pairs: what breaks lines, hides or has no UTF-8. Direction marks: what
+// makes a name be read as another one.
+const ACCOUNT = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]{1,256}$/u
+const ACCOUNT_EXPECTED =
+  '1..256 characters, none of them a control character, direction mark or line separator'
 const KEY_ID = /^[0-9a-f]{16}$/
 const LABEL = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const DIGEST = /^sha256:[0-9a-f]{64}$/
-// The finest cut is 1 bit of a block of 512.
+// The finest cut is 1 bit of a block of 512, and 32 bits for all but green lists.
 const MAX_LANE = 511
+const MAX_LANE_OF_32_BITS = 15
 
 const parsed = new WeakSet<object>()
 
@@ -93,7 +97,8 @@ const parsed = new WeakSet<object>()
  * entry.from // '2026-12-01T00:00:00Z'
  */
 export function createLedgerEntry(profile: Profile, options: LedgerEntryOptions): LedgerEntry {
-  const checked = parseProfile(profile)
+  const checked: Profile = parseProfile(profile)
+  assertOwnProfile(checked, { name: 'profile' })
   assertOptions(options, { name: 'options', keys: ['account', 'label', 'lane', 'from', 'to'] })
   const { account, label, lane = 0, to } = options
   assertString(account, { name: 'options.account', expected: ACCOUNT_EXPECTED, pattern: ACCOUNT })
@@ -222,12 +227,7 @@ function isJson(text: string): boolean {
 
 function parseLine(text: string, { line }: { line: number }): Line {
   const name = `ledger line ${line}`
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new RangeError(`${name}: expected JSON (an entry), got text that does not parse`)
-  }
+  const value = parseJson(text, { start: `${name}:`, expected: 'JSON (an entry)' })
   // Somebody may have mixed up two files, and the other one may be a key.
   return withoutContent(() => ({ entry: entryOf(value), line }), { name })
 }
@@ -243,8 +243,8 @@ function entryOf(value: unknown): LedgerEntry {
   assertString(keyId, { name: 'entry.keyId', expected: '16 hex digits', pattern: KEY_ID })
   assertOneOf(role, { name: 'entry.role', values: ROLES })
   assertString(label, { name: 'entry.label', expected: 'the label of a layer', pattern: LABEL })
-  assertInteger(lane, { name: 'entry.lane', max: MAX_LANE })
   assertOneOf(scheme, { name: 'entry.scheme', values: SCHEME_IDS })
+  assertInteger(lane, { name: 'entry.lane', max: scheme === 'green-list' ? MAX_LANE : MAX_LANE_OF_32_BITS })
   assertString(profile, { name: 'entry.profile', expected: 'the digest of a profile', pattern: DIGEST })
   const served = { account, keyId, role, label, lane, scheme, profile: profile as Digest, from }
   // An end that is null is not an end that is left out.
@@ -277,8 +277,8 @@ function freezeEntry(
   })
 }
 
-// A key is derived from its label and its scheme, and a label of a profile has one key: two lines that differ there cannot both be
-// right, and the wrong one would name the wrong account.
+// A key is derived from its label and its scheme, a label of a profile has one key, and a profile one scheme: two lines that differ there
+// cannot both be right, and the wrong one would name the wrong account.
 function assertOneStory(lines: readonly Line[]): void {
   const known = new Map<string, { readonly says: string; readonly line: number }>()
   const agree = (about: string, says: string, line: number): void => {
@@ -286,13 +286,14 @@ function assertOneStory(lines: readonly Line[]): void {
     if (!first) known.set(about, { says, line })
     else if (first.says !== says)
       throw new RangeError(
-        `ledger line ${line}: expected the key id, role, label and scheme to go together as on line ${first.line}, got something else`,
+        `ledger line ${line}: expected the profile, key id, role, label and scheme to go together as on line ${first.line}, got something else`,
       )
   }
   for (const { entry, line } of lines) {
     const { keyId, role, label, scheme, profile } = entry
     agree(keyId, `${label} ${scheme}`, line)
     agree(`${profile} ${label}`, `${keyId} ${role}`, line)
+    agree(profile, scheme, line)
   }
 }
 

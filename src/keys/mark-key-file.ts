@@ -2,11 +2,10 @@
  * Mark keys on disk: what an investigator, or a server that marks, is handed in place of the master key. One JWK a file, for one layer,
  * with the salt, so that whoever reads it can check against the published profile that it is the key that was promised. Node only.
  */
-import { assertOptions, assertString } from '../assert.ts'
+import { assertString } from '../assert.ts'
 import { keyIdOf, markInfo } from './derive.ts'
 import { fieldsOf, keyBytesOf, keyText, parseKeyJson, textOf } from './jwk.ts'
 import type { MarkKey } from './mark-key.ts'
-import type { MasterKey } from './master.ts'
 import { markKeyOf, type Opening, openingOf, opens } from './opening.ts'
 import { createOwnerOnly, readOwnerOnly } from './owner-only-file.ts'
 import { isRouted, type Layer, markFormat, type Profile, parseProfile, roleRanges } from './profile.ts'
@@ -25,18 +24,12 @@ export interface MarkJwk {
   readonly routeKey?: string
 }
 
-/** Options of {@link writeMarkKeyFile}. */
-export interface WriteMarkKeyOptions {
-  /** The master key, for a mark key that came straight from `deriveMarkKeys`; it is not written. @defaultValue none */
-  readonly master?: MasterKey
-}
-
 /**
  * Writes a mark key to a new file with mode 0600, together with what opens its commitment.
- * @param key from a key ring or from {@link readMarkKeyFile}; any other with the master key beside it.
- * @throws Error if the file exists; TypeError or RangeError if the salt is not at hand or the master key is another's.
+ * @param key from `deriveMarkKeys`, a key ring or {@link readMarkKeyFile}.
+ * @throws Error if the file exists or cannot be written; TypeError for what is no such key.
  * @example
- * import { addProfile, createKeyRing, createProfile, generateMasterKey, keysAt, tokenizerDigest } from 'dyetrace'
+ * import { createProfile, deriveMarkKeys, generateMasterKey, tokenizerDigest } from 'dyetrace'
  * import { readMarkKeyFile, writeMarkKeyFile } from 'dyetrace/node'
  * const master = generateMasterKey()
  * const profile = createProfile(master, {
@@ -44,19 +37,13 @@ export interface WriteMarkKeyOptions {
  *   tokenizer: tokenizerDigest(['a', 'b', 'c']), vocabularySize: 3,
  *   layers: [{ role: 'provider', label: 'acme' }], created: '2026-11-24',
  * })
- * const ring = addProfile(createKeyRing(), { profile, master, from: '2026-12-01' })
- * await writeMarkKeyFile('acme.mark.json', keysAt(ring, '2026-12-24').keys[0])
+ * await writeMarkKeyFile('acme.mark.json', deriveMarkKeys(master, profile)[0])
  * const key = await readMarkKeyFile('acme.mark.json', profile)
  * key.keyId === profile.layers[0].keyId // true
  */
-export async function writeMarkKeyFile(
-  path: string,
-  key: MarkKey,
-  options: WriteMarkKeyOptions = {},
-): Promise<void> {
+export async function writeMarkKeyFile(path: string, key: MarkKey): Promise<void> {
   assertString(path, { name: 'path' })
-  assertOptions(options, { name: 'options', keys: ['master'] })
-  const opening = openingOf(key, { master: options.master })
+  const opening = openingOf(key)
   const { kty, use, kid, ...secrets } = markJwk(opening)
   const { role, label, format, range } = key
   const jwk = { kty, use, kid, info: markInfo(format), role, label, range, ...secrets }

@@ -1,10 +1,11 @@
 /**
  * Mark keys: what marks and what detects. A mark key is bound to one layer of one profile and carries, in public, what is
- * needed to score with it (format, key id, which contexts are its own) and, hidden, its bytes and the route key.
+ * needed to score with it (format, key id, which contexts are its own) and, hidden, its bytes, the route key and the salt.
  */
 import { assertArray, assertBytes, assertInteger } from '../assert.ts'
 import { littleEndianWords } from '../bytes.ts'
 import {
+  deriveCommitmentSalt,
   deriveDecoyKeyBytes,
   deriveLayerKey,
   deriveMarkKeyBytes,
@@ -48,7 +49,8 @@ export function deriveMarkKeys(master: MasterKey, profile: Profile): readonly Ma
   const routed = isRouted(checked)
   const keys = checked.layers.map((layer) => {
     const format = markFormat(checked, layer)
-    const bytes = deriveMarkKeyBytes(deriveLayerKey(masterBytes, layer.label), format)
+    const layerKey = deriveLayerKey(masterBytes, layer.label)
+    const bytes = deriveMarkKeyBytes(layerKey, format)
     const keyId = keyIdOf(bytes)
     if (keyId !== layer.keyId)
       throw new RangeError(
@@ -57,7 +59,7 @@ export function deriveMarkKeys(master: MasterKey, profile: Profile): readonly Ma
     const route = routed ? deriveRouteKey(masterBytes, format) : undefined
     return markKey(
       { role: layer.role, label: layer.label, format, range: ranges.get(layer.role)! },
-      { bytes, route },
+      { bytes, route, salt: deriveCommitmentSalt(layerKey, format) },
     )
   })
   return Object.freeze(keys)
@@ -74,10 +76,13 @@ export function* decoyKeys(
 ): Generator<MarkKey> {
   assertBytes(material, { name: 'material' })
   assertInteger(count, { name: 'count' })
-  const { route } = markKeySecret(key)
+  const { route, bytes } = markKeySecret(key)
   for (let i = 0; i < count; i++) {
     const { role, label, format, range } = key
-    yield markKey({ role, label, format, range }, { bytes: deriveDecoyKeyBytes(material, i), route })
+    yield markKey(
+      { role, label, format, range },
+      { bytes: deriveDecoyKeyBytes(material, i, bytes.length), route },
+    )
   }
 }
 
@@ -88,6 +93,15 @@ export function assertMarkKeys(
 ): asserts keys is readonly MarkKey[] {
   assertArray(keys, { name, expected: 'an array of mark keys from deriveMarkKeys' })
   for (const key of keys as unknown[]) markKeySecret(key)
+}
+
+/** Where a key goes in with something beside it: the likeliest mistake is a key by itself, whose fields would be called unknown. */
+export function assertNoBareKey(
+  value: unknown,
+  { name, expected }: { name: string; expected: string },
+): void {
+  if ((value as { kind?: unknown } | null | undefined)?.kind === 'mark-key')
+    throw new TypeError(`"${name}" expected ${expected}, got a mark-key by itself`)
 }
 
 /** The mark key as 8 little-endian words, for the PRF; decoded once a key. */

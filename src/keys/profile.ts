@@ -13,6 +13,7 @@ import {
   describe,
 } from '../assert.ts'
 import { type Digest, digestJson } from '../digest.ts'
+import { parseJson } from '../json.ts'
 import {
   commitmentOf,
   deriveCommitmentSalt,
@@ -25,6 +26,8 @@ import {
   SCHEME_IDS,
   type SchemeId,
 } from './derive.ts'
+import { type EngineSchemeId, type EngineSettings, parseEngineProfile } from './engine-profile.ts'
+import { instantOf } from './instant.ts'
 import { type MasterKey, masterKeyBytes } from './master.ts'
 
 /** Whose key a layer is. */
@@ -49,8 +52,9 @@ export interface Layer {
 
 /** Public description of a mark; `format` versions it. */
 export interface Profile {
-  readonly format: 'dyetrace/profile-1'
-  readonly scheme: SchemeId
+  /** An engine profile describes a mark that another engine writes (docs/engines.md). */
+  readonly format: 'dyetrace/profile-1' | 'dyetrace/engine-profile-1'
+  readonly scheme: SchemeId | EngineSchemeId
   readonly contextWidth: number
   readonly bits: 1 | 8 | 32
   /** green-list: k, where gamma = k / 2^bits. tournament: number of rounds. gumbel: 0. */
@@ -62,6 +66,8 @@ export interface Profile {
   readonly layers: readonly Layer[]
   /** ISO 8601 time or date, given by the caller. */
   readonly created: string
+  /** Marks of other engines only. */
+  readonly engine?: EngineSettings
 }
 
 /** A layer as asked for; the share may be left out where there is only one role. */
@@ -77,7 +83,7 @@ export interface LayerOptions {
 /** What {@link createProfile} needs to know. */
 export type ProfileOptions = CommonOptions & (GreenListOptions | GumbelOptions | TournamentOptions)
 
-/** Green lists: stronger than the other two for the same text, at a price in its quality. */
+/** Green lists: as strong as `delta` says, at a price in the text's quality. The host's own sampling rules stay. */
 export interface GreenListOptions {
   readonly scheme: 'green-list'
   /** Fraction of the vocabulary that is green: 1/2, or k/256 with k in 1..255. */
@@ -130,9 +136,10 @@ const MAX_ROUNDS = 30
 const MAX_VOCABULARY = 2 ** 32
 // Width 4 packs four ids into three words of 32 bits (docs/wire-format.md, "context").
 const MAX_VOCABULARY_WIDTH_4 = 2 ** 24
-// A date, or a date and a time with an optional zone. Nothing else may hide in a record that others print.
+// A date, or a date and a time with an optional zone. Nothing else may hide in a record that others print. Days that no month has match.
 const ISO_8601 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$/
+const YYYY_MM_DD = 10
 
 /**
  * Makes a profile from a master key. The same inputs give the same profile, so nothing but the master key needs keeping.
@@ -191,10 +198,13 @@ export function createProfile(master: MasterKey, options: ProfileOptions): Profi
  * @throws TypeError or RangeError for text that is not JSON, and for a field that is missing, unknown or out of range.
  */
 export function parseProfile(input: unknown): Profile {
-  const value = typeof input === 'string' ? parseJson(input) : input
-  assertRecord(value, { name: 'profile', keys: PROFILE_KEYS })
+  const value = typeof input === 'string' ? parseJson(input, { start: '"profile"' }) : input
+  assertRecord(value, { name: 'profile' })
   const fields = ownFields(value, PROFILE_KEYS)
+  if (fields['format'] === 'dyetrace/engine-profile-1') return parseEngineProfile(value)
+  // Before unknown fields are named: of another record, "format" is the one that says what it is.
   assertOneOf(fields['format'], { name: 'profile.format', values: ['dyetrace/profile-1'] })
+  assertRecord(value, { name: 'profile', keys: PROFILE_KEYS })
   assertArray(fields['layers'], { name: 'profile.layers', expected: 'an array of layers' })
   const layers = Array.from(fields['layers'] as ArrayLike<unknown>, (layer, i) => {
     assertRecord(layer, { name: `profile.layers[${i}]`, keys: LAYER_KEYS })
@@ -213,23 +223,34 @@ export function parseProfile(input: unknown): Profile {
   })
   const profile = { ...fields, layers } as unknown as Profile
   assertProfileFields(profile)
+  assertOwnKeyIds(profile)
   return freezeProfile(profile)
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text, and whoever mixes up two files may have passed a key.
-    throw new RangeError(
-      `"profile" expected JSON, got a string of ${text.length} characters that does not parse`,
-    )
+// One key for two labels would be two customers' at once: whoever is looked up first by key id would be the one accused.
+function assertOwnKeyIds({ layers }: Profile): void {
+  const keyIds = new Set<string>()
+  for (const [i, { keyId }] of layers.entries()) {
+    if (keyIds.has(keyId))
+      throw new RangeError(`"layers[${i}].keyId" expected a key id of its own, got ${keyId} twice`)
+    keyIds.add(keyId)
   }
 }
 
 // Reads each field once, and none that is inherited: a getter or a proxy could answer the check and the use differently.
 function ownFields(value: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(keys.map((key) => [key, Object.hasOwn(value, key) ? value[key] : undefined]))
+}
+
+/** A profile of a mark of our own. */
+export type OwnProfile = Profile & { readonly scheme: SchemeId }
+
+/** Refuses profiles of other engines' marks where keys of our own are made. */
+export function assertOwnProfile(
+  profile: Profile,
+  { name }: { name: string },
+): asserts profile is OwnProfile {
+  assertOneOf(profile.scheme, { name: `${name}.scheme`, values: SCHEME_IDS })
 }
 
 /**
@@ -336,6 +357,7 @@ function assertProfileFields(draft: ProfileDraft): void {
     expected: 'an ISO 8601 date or time, such as "2026-11-24" or "2026-11-24T09:30:00Z"',
     pattern: ISO_8601,
   })
+  instantOf(draft.created.slice(0, YYYY_MM_DD), { name: 'created' })
   assertLayers(draft)
 }
 

@@ -10,6 +10,8 @@ export interface Secret {
   readonly bytes: Uint8Array
   /** Route key of the same owner, absent where one layer needs no routing. */
   readonly route?: Uint8Array | undefined
+  /** Salt of the commitment to a mark key, absent where there is no commitment. */
+  readonly salt?: Uint8Array | undefined
 }
 
 const secrets = new WeakMap<object, Secret>()
@@ -17,10 +19,11 @@ const secrets = new WeakMap<object, Secret>()
 /** Freezes a public record and ties bytes to it. The bytes are copied: the caller may wipe its own. */
 export function sealSecret<T extends { readonly kind: string }>(
   record: T,
-  { bytes, route }: Secret,
+  { bytes, route, salt }: Secret,
 ): Readonly<T> {
   // Not `slice`, which on a Buffer is a view: wiping it would wipe the key, and a key of zeros would go on marking.
-  secrets.set(record, { bytes: new Uint8Array(bytes), route: route && new Uint8Array(route) })
+  const copy = (secret: Uint8Array | undefined): Uint8Array | undefined => secret && new Uint8Array(secret)
+  secrets.set(record, { bytes: new Uint8Array(bytes), route: copy(route), salt: copy(salt) })
   return Object.freeze(record)
 }
 
@@ -35,7 +38,7 @@ export function secretOf(
   const secret = typeof record === 'object' && record !== null ? secrets.get(record) : undefined
   if (secret && (record as { kind: string }).kind === kind) return secret
   const got = secret ? `a ${(record as { kind: string }).kind}` : describeHidden(record)
-  throw new TypeError(
-    `"${name}" expected a ${kind} from ${from}, got ${got}; a copy of a key record does not carry the key`,
-  )
+  const isCopy = !secret && typeof record === 'object' && record !== null && !Array.isArray(record)
+  const hint = isCopy ? '; a copy of a key record does not carry the key' : ''
+  throw new TypeError(`"${name}" expected a ${kind} from ${from}, got ${got}${hint}`)
 }

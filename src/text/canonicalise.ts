@@ -16,6 +16,9 @@
  * 4. Canonical composition: the result is in NFC. Not NFKC, which changes what is read (superscripts, fractions, ligatures, trade
  *    marks, ellipses), and with it the tokens of text that nobody attacked.
  *
+ * More than 30 combining marks in a row, which no language writes (Unicode Standard Annex 15, section 13), stay as they are, undecomposed
+ * and in their order: sorting them would take time that grows with the square of their number. There alone the result is not in NFC.
+ *
  * It does not fold full-width, mathematical or circled letters, look-alike digits, letters within Latin, scripts other than Greek
  * and Cyrillic, or the many spaces, quotation marks and hyphens. It takes no direction marks and no variation selectors away. It
  * repairs no spelling.
@@ -36,7 +39,7 @@ const GREEK_OR_CYRILLIC = /[\p{Script=Greek}\p{Script=Cyrillic}]/u
 
 /**
  * Undoes look-alike letters and characters of no width. Idempotent; takes any string, lone surrogates included.
- * @returns the text in NFC.
+ * @returns the text in NFC, but for runs of more than 30 combining marks.
  * @throws TypeError if it is no string.
  * @example
  * import { canonicalise } from 'dyetrace/attacks'
@@ -47,8 +50,18 @@ const GREEK_OR_CYRILLIC = /[\p{Script=Greek}\p{Script=Cyrillic}]/u
 export function canonicalise(text: string): string {
   assertString(text, { name: 'text' })
   if (ASCII.test(text)) return text
-  const lines = removeZeroWidth(text).normalize('NFD').split('\n')
-  return lines.map(foldLine).join('\n').normalize('NFC')
+  const lines = normalised(removeZeroWidth(text), 'NFD').split('\n')
+  return normalised(lines.map(foldLine).join('\n'), 'NFC')
+}
+
+const MANY_MARKS = /(\p{M}{31,})/u
+
+function normalised(text: string, form: 'NFD' | 'NFC'): string {
+  // Every second part is such a run.
+  return text
+    .split(MANY_MARKS)
+    .map((part, i) => (i % 2 === 0 ? part.normalize(form) : part))
+    .join('')
 }
 
 function foldLine(line: string): string {

@@ -37,7 +37,7 @@ export interface Retokenised {
   readonly spans: readonly LostSpan[]
   /**
    * Positions whose id cannot be relied on, ascending: those that do not survive, and the first one after ids that came from nowhere. A
-   * pair of context and token that touches none of them is one that the reader has too.
+   * pair of context and token that touches none of them is one that the reader has too; `countable` takes them as the document's `skip`.
    */
   readonly skip: readonly number[]
 }

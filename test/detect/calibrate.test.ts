@@ -4,7 +4,13 @@
  */
 import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
-import { type CalibrateOptions, type CalibrationBucket, calibrate } from '../../src/detect/calibrate.ts'
+import {
+  type CalibrateOptions,
+  type CalibrationBucket,
+  calibrate,
+  type FreshKeyRate,
+  type OwnKeyRate,
+} from '../../src/detect/calibrate.ts'
 import { calibrationTable } from '../../src/detect/calibration-table.ts'
 import { countable, type TokenDocument } from '../../src/detect/countable.ts'
 import { detect } from '../../src/detect/detect.ts'
@@ -315,6 +321,44 @@ describe('refuses, by name', () => {
     expectRefusal(withOption('profile', {} as Profile), 'profile')
     expectRefusal(() => calibrate([{ ids }, { ids: [VOCABULARY] }], good), 'texts[1].ids[0]')
     expectRefusal(() => calibrate([{ ids, promptLength: 4 }], good), 'texts[0].promptLength')
+  })
+
+  test('a record that is not whole, contradicts its counts or would move the lines of its table', () => {
+    const record = calibrate([{ ids }], good)
+    const { all } = record
+    const [row] = all.fresh as [FreshKeyRate]
+    const [own] = all.own as [OwnKeyRate]
+    const fresh = (change: object): object => ({ all: { ...all, fresh: [{ ...row, ...change }] } })
+    for (const [name, change] of [
+      ['scheme', { scheme: 'green-list\u001b[2J' }],
+      ['seed', { seed: 1 }],
+      ['rounds', { rounds: '1' }],
+      ['ownKeyId', { ownKeyId: 'none\nFalse positives on 0 texts' }],
+      ['buckets', { buckets: undefined }],
+      ['buckets[0]', { buckets: [null] }],
+      ['all', { all: undefined }],
+      ['all.texts', { all: { ...all, texts: 2 ** 53 } }],
+      ['all.meanCounted', { all: { ...all, meanCounted: Number.NaN } }],
+      ['all.to', { all: { ...all, to: 0 } }],
+      ['all.fresh', { all: { ...all, fresh: 'none' } }],
+      ['all.fresh[0].level', fresh({ level: '0.1\n' })],
+      ['all.fresh[0].tests', fresh({ tests: 1000 })],
+      ['all.fresh[0].rejected', fresh({ rejected: 2 })],
+      ['all.fresh[0].rate', fresh({ rate: 0.5 })],
+      ['all.fresh[0].interval.upper', fresh({ interval: { ...row.interval, upper: 0.01 } })],
+      ['all.fresh[0].size', fresh({ size: 'small' })],
+      ['all.own[0].rate', { all: { ...all, own: [{ ...own, rate: 0.5 }] } }],
+    ] as const)
+      expectRefusal(() => calibrationTable({ ...record, ...change } as never), `record.${name}`)
+    const seed = 'a\u009b2J\u202e"\n'
+    expect(calibrationTable({ ...record, seed }).split('\n')[0]).toContain('seed "a\\u{9b}2J\\u{202e}\\"\\n"')
+  })
+
+  test('a record of very many rows is a table', () => {
+    const record = calibrate([{ ids }], good)
+    const own = new Array(300_000).fill(record.all.own![0])
+    const table = calibrationTable({ ...record, buckets: [{ ...record.all, fresh: [], own }] })
+    expect(table.split('\n').length).toBeGreaterThan(300_000)
   })
 
   test.each(wrongValues({ except: [] }))('%s as a record', (_, value) => {

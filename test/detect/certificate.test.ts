@@ -6,7 +6,13 @@ import fc from 'fast-check'
 import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
 import { type CertificateOptions, certificate, lnPAfterEdits } from '../../src/detect/certificate.ts'
-import { type Countable, countable, pairsOf, type TokenDocument } from '../../src/detect/countable.ts'
+import {
+  type Countable,
+  type CountableOptions,
+  countable,
+  pairsOf,
+  type TokenDocument,
+} from '../../src/detect/countable.ts'
 import { detect } from '../../src/detect/detect.ts'
 import { scorePairs } from '../../src/detect/evidence.ts'
 import type { MarkKey } from '../../src/keys/mark-key.ts'
@@ -21,21 +27,27 @@ interface Edit {
   readonly document: number
   readonly at: number
   readonly token: number
+  /** Whether the id that comes in does not survive as text. */
+  readonly lost: boolean
 }
 
 type Documents = readonly Required<TokenDocument>[]
 
-function apply(documents: Documents, { kind, document, at, token }: Edit): Documents {
+function apply(documents: Documents, { kind, document, at, token, lost }: Edit): Documents {
   const place = document % documents.length
-  const { ids: before, promptLength } = documents[place]!
-  const ids = Array.from(before)
-  if (kind !== 'insert' && ids.length === 0) return documents
-  const i = at % (kind === 'insert' ? ids.length + 1 : ids.length)
-  if (kind === 'insert') ids.splice(i, 0, token)
-  if (kind === 'delete') ids.splice(i, 1)
-  if (kind === 'substitute') ids[i] = token
+  const { ids, promptLength, skip } = documents[place]!
+  const list = Array.from(ids, (id, i) => ({ id, lost: skip.includes(i) }))
+  if (kind !== 'insert' && list.length === 0) return documents
+  const i = at % (kind === 'insert' ? list.length + 1 : list.length)
+  if (kind === 'insert') list.splice(i, 0, { id: token, lost })
+  if (kind === 'delete') list.splice(i, 1)
+  if (kind === 'substitute') list[i] = { id: token, lost }
   const moved = i < promptLength ? { insert: 1, delete: -1, substitute: 0 }[kind] : 0
-  return documents.with(place, { ids, promptLength: promptLength + moved })
+  return documents.with(place, {
+    ids: list.map(({ id }) => id),
+    promptLength: promptLength + moved,
+    skip: [...list.keys()].filter((at) => list[at]!.lost),
+  })
 }
 
 function edit(vocabularySize: number): fc.Arbitrary<Edit> {
@@ -44,6 +56,7 @@ function edit(vocabularySize: number): fc.Arbitrary<Edit> {
     document: fc.nat(3),
     at: fc.nat(100),
     token: fc.nat(vocabularySize - 1),
+    lost: fc.boolean(),
   })
 }
 
@@ -82,29 +95,36 @@ const texts = marks.chain((mark) =>
         seed: fc.nat(1e6),
       }),
       others: documentsOf(mark, { most: 2, length: 40 }),
+      skips: fc.array(fc.uniqueArray(fc.nat(100), { maxLength: 3 }), { minLength: 3, maxLength: 3 }),
+      padding: fc.option(fc.nat(mark.profile.vocabularySize - 1), { nil: undefined }),
     })
-    .map(({ strong, others }) => ({
-      mark,
-      documents: [{ ids: markedIds(mark, strong), promptLength: 0 }, ...others] as Documents,
-    })),
+    .map(({ strong, others, skips, padding }) => {
+      const list: TokenDocument[] = [{ ids: markedIds(mark, strong) }, ...others]
+      const documents: Documents = list.map(({ ids, promptLength = 0 }, d) => ({
+        ids,
+        promptLength,
+        skip: skips[d]!.filter((at) => at < ids.length).sort((a, b) => a - b),
+      }))
+      return { mark, documents, reading: padding === undefined ? {} : { padding } }
+    }),
 )
 
 describe('no script of edits goes beyond the bound', () => {
   /** Checks one text against one script, after each of its edits. */
   function check(
-    { mark, documents }: { mark: Mark; documents: Documents },
+    { mark, documents, reading }: { mark: Mark; documents: Documents; reading: CountableOptions },
     next: (documents: Documents, key: MarkKey) => Edit | undefined,
   ): { kept: number } {
     let kept = 0
     for (const key of mark.keys) {
-      const before = countable(documents, mark.profile)
+      const before = countable(documents, mark.profile, reading)
       const { edits, counted } = certificate(before, key, rule)
       let edited = documents
       for (let e = 1; ; e++) {
         const step = next(edited, key)
         if (!step) break
         edited = apply(edited, step)
-        const after = detect(countable(edited, mark.profile), key, rule)
+        const after = detect(countable(edited, mark.profile, reading), key, rule)
         expect(after.lnP).toBeLessThanOrEqual(lnPAfterEdits(before, key, { edits: e }))
         expect(after.counted).toBeGreaterThanOrEqual(counted - e * pairsPerEdit(mark))
         if (edits !== null && e <= edits) {
@@ -160,8 +180,9 @@ describe('no script of edits goes beyond the bound', () => {
               document: pick(documents.length),
               at: pick(100),
               token: pick(profile.vocabularySize),
+              lost: pick(4) === 0,
             }
-            const { lnP } = detect(countable(apply(documents, edit), profile), key, rule)
+            const { lnP } = detect(countable(apply(documents, edit), profile, text.reading), key, rule)
             if (!worst || lnP > worst.lnP) worst = { edit, lnP }
           }
           return worst!.edit

@@ -13,6 +13,7 @@ import {
 } from '../../src/detect/countable.ts'
 import { detect } from '../../src/detect/detect.ts'
 import type { Profile } from '../../src/keys/profile.ts'
+import { retokenise } from '../../src/text/retokenise.ts'
 import { profileWithKey } from '../support/keys.ts'
 import { ON_DISTRIBUTION, SCHEMES, schemeWithKeys } from '../support/schemes.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
@@ -30,6 +31,12 @@ function listed({ pairs, profile, count }: Countable): number[][] {
   return Array.from({ length: count }, (_, i) => [...pairs.subarray(i * stride, (i + 1) * stride)])
 }
 
+/** Positions whose ids do not survive as text: none, or a few. */
+const skips = fc.oneof(
+  fc.constant([]),
+  fc.uniqueArray(fc.nat(39), { maxLength: 6 }).map((list) => list.sort((a, b) => a - b)),
+)
+
 /** What is countable, said plainly. */
 function plainly(
   documents: readonly TokenDocument[],
@@ -37,9 +44,10 @@ function plainly(
   { endOfText, padding }: CountableOptions,
 ): { pairs: number[][]; skipped: Record<string, number> } {
   const pairs = new Map<string, number[]>()
-  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
-  for (const { ids: list, promptLength = 0 } of documents) {
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
+  for (const { ids: list, promptLength = 0, skip = [] } of documents) {
     const ids = Array.from(list)
+    const isLost = (i: number): boolean => skip.some((at) => at >= i - contextWidth && at <= i)
     const end = ids.findIndex((id, i) => i >= promptLength && id === endOfText)
     for (const [i, id] of ids.entries()) {
       const context = ids.slice(Math.max(0, i - contextWidth), i)
@@ -47,6 +55,7 @@ function plainly(
       else if (end >= 0 && i > end) skipped.afterEnd++
       else if (context.length < contextWidth || context.some((c) => c === padding))
         skipped.incompleteContext++
+      else if (isLost(i)) skipped.lost++
       else if (pairs.has(String([...context, id]))) skipped.repeated++
       else pairs.set(String([...context, id]), [...context, id])
     }
@@ -61,9 +70,10 @@ describe('counts what the sentence says', () => {
     fc.array(fc.nat(vocabularySize - 1), { maxLength: 40 }),
   )
   const documents = fc.array(
-    fc.tuple(ids, fc.nat(40), fc.boolean()).map(([ids, prompt, typed]) => ({
+    fc.tuple(ids, fc.nat(40), fc.boolean(), skips).map(([ids, prompt, typed, skip]) => ({
       ids: typed ? Uint32Array.from(ids) : ids,
       promptLength: Math.min(prompt, ids.length),
+      skip: skip.filter((at) => at < ids.length),
     })),
     { maxLength: 5 },
   )
@@ -82,8 +92,8 @@ describe('counts what the sentence says', () => {
         expect(listed(positions)).toEqual(pairs)
         expect(positions.count).toBe(pairs.length)
         expect(positions.skipped).toEqual(skipped)
-        const { prompt, incompleteContext, afterEnd, repeated } = positions.skipped
-        expect(positions.seen).toBe(positions.count + prompt + incompleteContext + afterEnd + repeated)
+        const { prompt, incompleteContext, afterEnd, lost, repeated } = positions.skipped
+        expect(positions.seen).toBe(positions.count + prompt + incompleteContext + afterEnd + lost + repeated)
         expect(positions.seen).toBe(documents.reduce((total, { ids }) => total + ids.length, 0))
       }),
       { seed: 1, numRuns: 200 },
@@ -102,7 +112,7 @@ describe('by hand', () => {
       [1, 2],
       [2, 0],
     ])
-    expect(positions.skipped).toEqual({ prompt: 0, incompleteContext: 2, afterEnd: 0, repeated: 2 })
+    expect(positions.skipped).toEqual({ prompt: 0, incompleteContext: 2, afterEnd: 0, lost: 0, repeated: 2 })
   })
 
   test('prompt positions are not counted, but are context', () => {
@@ -153,6 +163,17 @@ describe('by hand', () => {
     expect(listed(countable([{ ids: [4, 4, 2, 4] }], profileOf(0)))).toEqual([[4], [2]])
   })
 
+  test('a pair that touches a position of `skip` is not counted; the same pair elsewhere is', () => {
+    const ids = [1, 2, 3, 1, 2, 3]
+    expect(listed(countable([{ ids, skip: [1] }], profile))).toEqual([
+      [3, 1],
+      [1, 2],
+      [2, 3],
+    ])
+    expect(countable([{ ids, skip: [1] }], profile).skipped).toMatchObject({ lost: 2, repeated: 0 })
+    expect(countable([{ ids, skip: [0, 1, 2, 3, 4, 5] }], profile).count).toBe(0)
+  })
+
   test('nothing at all', () => {
     for (const documents of [[], [{ ids: [] }], [{ ids: [1] }]]) {
       const positions = countable(documents, profile)
@@ -181,9 +202,10 @@ function plainlyOnce(
   { endOfText, padding }: CountableOptions,
 ): { pairs: number[][]; skipped: Record<string, number> } {
   const pairs = new Map<string, number[]>()
-  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, repeated: 0 }
-  for (const { ids: list, promptLength = 0 } of documents) {
+  const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
+  for (const { ids: list, promptLength = 0, skip = [] } of documents) {
     const ids = Array.from(list)
+    const isLost = (i: number): boolean => skip.some((at) => at >= i - contextWidth && at <= i)
     const end = ids.findIndex((id, i) => i >= promptLength && id === endOfText)
     const contextOf = (i: number): number[] => ids.slice(Math.max(0, i - contextWidth), i)
     for (const [i, id] of ids.entries()) {
@@ -195,6 +217,7 @@ function plainlyOnce(
       else if (end >= 0 && i > end) skipped.afterEnd++
       else if (context.length < contextWidth || context.some((c) => c === padding))
         skipped.incompleteContext++
+      else if (isLost(i)) skipped.lost++
       else if (earlier || pairs.has(String([...context, id]))) skipped.repeated++
       else pairs.set(String([...context, id]), [...context, id])
     }
@@ -210,7 +233,11 @@ describe.each(Object.entries(ON_DISTRIBUTION))(
       fc.array(fc.nat(vocabularySize - 1), { maxLength: 30 }),
     )
     const documents = fc.array(
-      fc.tuple(ids, fc.nat(30)).map(([ids, prompt]) => ({ ids, promptLength: Math.min(prompt, ids.length) })),
+      fc.tuple(ids, fc.nat(30), skips).map(([ids, prompt, skip]) => ({
+        ids,
+        promptLength: Math.min(prompt, ids.length),
+        skip: skip.filter((at) => at < ids.length),
+      })),
       { maxLength: 4 },
     )
     const optional = fc.option(fc.nat(3), { nil: undefined })
@@ -227,8 +254,10 @@ describe.each(Object.entries(ON_DISTRIBUTION))(
           const { pairs, skipped } = plainlyOnce(documents, contextWidth, options)
           expect(listed(positions)).toEqual(pairs)
           expect(positions.skipped).toEqual(skipped)
-          const { prompt, incompleteContext, afterEnd, repeated } = positions.skipped
-          expect(positions.seen).toBe(positions.count + prompt + incompleteContext + afterEnd + repeated)
+          const { prompt, incompleteContext, afterEnd, lost, repeated } = positions.skipped
+          expect(positions.seen).toBe(
+            positions.count + prompt + incompleteContext + afterEnd + lost + repeated,
+          )
         }),
         { seed: 1, numRuns: 150 },
       )
@@ -240,6 +269,14 @@ describe.each(Object.entries(ON_DISTRIBUTION))(
         [7, 5],
         [8, 7],
       ])
+    })
+
+    test('a use that is lost is a use: the marker marked it, and left the next one alone', () => {
+      const { profile } = schemeWithKeys('countable', scheme, { vocabularySize })
+      // The token after the first 7 is lost; the second 7 was not marked.
+      expect(listed(countable([{ ids: [7, 5, 8, 7, 9], skip: [1] }], profile))).toEqual([[8, 7]])
+      // Another document's first use was marked.
+      expect(listed(countable([{ ids: [7, 5], skip: [1] }, { ids: [7, 5] }], profile))).toEqual([[7, 5]])
     })
 
     test('another document may use it again: the same token counts once, another token is another pair', () => {
@@ -282,6 +319,51 @@ describe.each(Object.entries(SCHEMES))('%s: repetition', (_, scheme) => {
   )
 })
 
+describe('ids that do not survive as text', () => {
+  const pieces = ['a', 'b', 'ab', 'ba', 'aab', 'bb', 'c']
+  /** Takes the longest piece that fits, as its model need not. */
+  const codec = {
+    encode: (text: string): number[] => {
+      const ids: number[] = []
+      for (let at = 0; at < text.length; ) {
+        const fitting = pieces.filter((piece) => text.startsWith(piece, at))
+        const piece = fitting.reduce((a, b) => (b.length > a.length ? b : a))
+        ids.push(pieces.indexOf(piece))
+        at += piece.length
+      }
+      return ids
+    },
+    decode: (ids: number[]): string => ids.map((id) => pieces[id]).join(''),
+  }
+  // Few 'c' stand between long runs in which ids grow together.
+  const texts = fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 6, 6), { maxLength: 40 })
+
+  test.each([0, 1, 2, 3, 4])(
+    'contextWidth %i: without them, what counts is what a reader counts',
+    (width) => {
+      const profile = profileOf(width)
+      let [lost, left, without] = [0, 0, 0]
+      fc.assert(
+        fc.property(texts, (ids) => {
+          const { ids: again, skip } = retokenise(ids, codec)
+          const reader = new Set(listed(countable([{ ids: again }], profile)).map(String))
+          const missing = (positions: Countable): number =>
+            listed(positions).filter((pair) => !reader.has(String(pair))).length
+          const positions = countable([{ ids, skip }], profile)
+          expect(missing(positions)).toBe(0)
+          lost += positions.skipped.lost
+          left += positions.count
+          without += missing(countable([{ ids }], profile))
+        }),
+        { seed: 1, numRuns: 150 },
+      )
+      expect(Math.min(lost, left)).toBeGreaterThan(100)
+      // The control: with all of them, pairs count that no reader has. (Of single ids a reader has most somewhere.)
+      if (width > 0) expect(without).toBeGreaterThan(100)
+    },
+  )
+})
+
 describe('is the only door', () => {
   const { profile, key } = profileWithKey('door', { vocabularySize })
   const positions = countable([{ ids: Array.from({ length: 65 }, (_, i) => i % 64) }], profile)
@@ -291,7 +373,7 @@ describe('is the only door', () => {
       profile,
       seen: 3,
       count: 2,
-      skipped: { prompt: 0, incompleteContext: 1, afterEnd: 0, repeated: 0 },
+      skipped: { prompt: 0, incompleteContext: 1, afterEnd: 0, lost: 0, repeated: 0 },
       pairs: Uint32Array.of(1, 2, 1, 2),
     }
     // @ts-expect-error positions that were not de-duplicated are refused by the compiler
@@ -363,6 +445,19 @@ describe('refuses', () => {
   })
   test.each([-1, 4, 2 ** 53])('promptLength: %d of 3', (promptLength) => {
     expectRefusal(() => countable([{ ids: [1, 2, 3], promptLength }], profile), 'documents[0].promptLength')
+  })
+  test.each([
+    [[3], 'documents[0].skip[0]'],
+    [[-1], 'documents[0].skip[0]'],
+    [[1, 1], 'documents[0].skip[1]'],
+    [[2, 1], 'documents[0].skip[1]'],
+    [[0.5], 'documents[0].skip[0]'],
+    [['1'], 'documents[0].skip[0]'],
+    [new Array<number>(1), 'documents[0].skip[0]'],
+    [new Set([1]), 'documents[0].skip'],
+    [null, 'documents[0].skip'],
+  ])('skip: %j of 3', (skip, name) => {
+    expectRefusal(() => countable([{ ids: [1, 2, 3], skip: skip as number[] }], profile), name)
   })
   test('a misspelt prompt length', () => {
     const document = { ids: [1, 2], promptLenght: 1 } as TokenDocument

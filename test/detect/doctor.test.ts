@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { countable, type TokenDocument } from '../../src/detect/countable.ts'
 import { detect } from '../../src/detect/detect.ts'
 import { type Diagnosis, type DoctorOptions, doctor } from '../../src/detect/doctor.ts'
-import type { Field } from '../../src/detect/variations.ts'
+import { type Field, type Setup, singleChanges } from '../../src/detect/variations.ts'
 import { createMarker } from '../../src/integrations/marker.ts'
 import { deriveLayerKey, deriveMarkKeyBytes, deriveRouteKey } from '../../src/keys/derive.ts'
 import { deriveMarkKeys } from '../../src/keys/mark-key.ts'
@@ -59,7 +59,7 @@ interface Made {
 }
 
 /** Documents of a flat law, marked under a profile. */
-function marked(profile: Profile, made: Made = {}): Required<TokenDocument>[] {
+function marked(profile: Profile, made: Made = {}): Required<Omit<TokenDocument, 'skip'>>[] {
   const { labels, lane = 0, documents = 2, length = 160, prompt = 4, first } = made
   const all = deriveMarkKeys(master, profile)
   const roles = [...new Set(profile.layers.map(({ role }) => role))]
@@ -82,7 +82,7 @@ function marked(profile: Profile, made: Made = {}): Required<TokenDocument>[] {
 }
 
 function changed(
-  documents: readonly Required<TokenDocument>[],
+  documents: readonly Required<Omit<TokenDocument, 'skip'>>[],
   change: (document: { ids: number[]; promptLength: number }) => TokenDocument,
 ): TokenDocument[] {
   return documents.map(({ ids, promptLength }) => change({ ids: Array.from(ids), promptLength }))
@@ -409,6 +409,52 @@ describe('what is right works', () => {
     })
   })
 
+  test('ids that do not survive as text are skipped as detection skips them, however the text is read', () => {
+    const profile = profileOf({ scheme: 'gumbel' })
+    const documents = marked(profile).map((document) => ({ ...document, skip: [7, 30, 31, 90] }))
+    const [key] = deriveMarkKeys(master, profile)
+    const verdict = detect(countable(documents, profile), key!)
+    const { lnP, counted } = verdict
+    expect(lnP).not.toBe(detect(countable(marked(profile), profile), key!).lnP)
+    const right = doctor(documents, profile, master)
+    expect([right.conclusion, right.configured.lnP]).toEqual(['works', lnP])
+    const last = documents[0]!.ids.length - 1
+    const readings: [Field, (document: Required<TokenDocument>) => TokenDocument][] = [
+      [
+        'order',
+        ({ ids, promptLength, skip }) => ({
+          ids: Array.from(ids).reverse(),
+          promptLength,
+          skip: skip.map((at) => last - at).reverse(),
+        }),
+      ],
+      ['ids', (document) => ({ ...document, ids: Array.from(document.ids, (id) => id + 3) })],
+    ]
+    for (const [field, read] of readings) {
+      const { conclusion, best } = doctor(documents.map(read), profile, master)
+      expect([conclusion, best?.fields, best?.lnP, best?.counted]).toEqual([
+        'explained',
+        [field],
+        lnP,
+        counted,
+      ])
+    }
+    // An id in front, put there or taken off, moves all places by one.
+    const setup: Setup = {
+      documents: [{ ids: [5, 6, 7], promptLength: 1, skip: [0, 2] }],
+      ...{ scheme: { scheme: 'gumbel' }, contextWidth: 2, tokenizer: profile.tokenizer },
+      ...{ layers: profile.layers, label: 'acme', lanes: [0] },
+    }
+    const hints = { layers: profile.layers, labels: [], tokenizers: [], beginOfText: 9 }
+    const moved = singleChanges(setup, hints)
+      .filter(({ field }) => field === 'beginOfText')
+      .flatMap((change) => change.apply(setup)!.documents)
+    expect(moved).toEqual([
+      { ids: [9, 5, 6, 7], promptLength: 2, skip: [1, 3] },
+      { ids: [6, 7], promptLength: 0, skip: [1] },
+    ])
+  })
+
   test('half of alpha is kept for the configuration', () => {
     const profile = profileOf()
     const { configured } = doctor(marked(profile), profile, master)
@@ -516,6 +562,12 @@ describe('symptoms', () => {
       [{ ids: [...document!.ids, 200, 5000] }],
       {},
       "2 ids are outside of the profile's vocabulary (the first is 200 of 200)",
+    ],
+    [
+      'ids that do not survive as text',
+      [{ ids: document!.ids, skip: [10, 11, 40] }],
+      {},
+      '3 ids do not survive as text (skip): the 7 pairs that touch them are skipped',
     ],
     [
       'more text than is read',

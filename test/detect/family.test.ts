@@ -223,6 +223,10 @@ describe('refuses', () => {
       expect(() => ask(positions, [wrong as Candidate])).toThrow(/^"(key|candidates\[0\])" expected/)
       expectRefusal(() => ask(positions, [{ key: wrong as MarkKey }]), 'key')
     })
+    test(`${name}: a key by itself, by name`, () => {
+      const { message } = expectRefusal(() => ask(positions, [blue as unknown as Candidate]), 'candidates[0]')
+      expect(message).toMatch(/expected \{ key, lane \}, got a mark-key by itself$/)
+    })
     test.each(wrongValues({ except: ['integer', 'undefined'] }))(`${name}, lane: %s`, (_, lane) => {
       expectRefusal(() => ask(positions, [{ key: blue, lane: lane as number }]), 'candidates[0].lane')
     })

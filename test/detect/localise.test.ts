@@ -232,7 +232,7 @@ describe('all schemes', () => {
 describe('positions', () => {
   /** Positions that count, by hand: complete context, after the prompt, before the end, the first of its pair. */
   function countedPlaces(
-    { ids, promptLength = 0 }: TokenDocument,
+    { ids, promptLength = 0, skip = [] }: TokenDocument,
     { profile, key, endOfText, padding }: { profile: Profile; key: MarkKey } & LocaliseOptions,
   ): { place: number; score: number }[] {
     const scheme = schemeOf(profile, { lanes: 1 })
@@ -243,8 +243,9 @@ describe('positions', () => {
       const context = list.slice(Math.max(0, i - profile.contextWidth), i)
       const complete = context.length === profile.contextWidth && !context.includes(padding ?? -1)
       const name = scheme.countOnce === 'pair' ? String([...context, id]) : String(context)
-      const counts = i >= promptLength && complete && !known.has(name)
-      if (complete && (i >= promptLength || scheme.countOnce === 'context')) known.add(name)
+      const lost = skip.some((at) => at >= i - profile.contextWidth && at <= i)
+      const counts = i >= promptLength && complete && !lost && !known.has(name)
+      if (complete && (scheme.countOnce === 'context' || (i >= promptLength && !lost))) known.add(name)
       if (counts && inLayer(key, context))
         places.push({ place: i, score: scheme.score(scheme.field(key, context, id, 0)) })
       if (i >= promptLength && id === endOfText) break
@@ -265,8 +266,9 @@ describe('positions', () => {
         fc.integer({ min: options.scheme === 'green-list' ? 0 : 1, max: 3 }),
         fc.constantFrom(3, 8, 40).chain((kinds) => fc.array(fc.nat(kinds - 1), { maxLength: 120 })),
         fc.nat(20),
+        fc.uniqueArray(fc.nat(119), { maxLength: 5 }),
         fc.record({ endOfText: fc.nat(39), padding: fc.nat(39) }, { requiredKeys: [] }),
-        (seed, contextWidth, ids, prompt, reading) => {
+        (seed, contextWidth, ids, prompt, lost, reading) => {
           const master = masterFromSeed(seed)
           const profile = createProfile(master, {
             contextWidth,
@@ -283,7 +285,8 @@ describe('positions', () => {
             ...options,
           } as ProfileOptions)
           const [key] = deriveMarkKeys(master, profile)
-          const document = { ids, promptLength: Math.min(prompt, ids.length) }
+          const skip = lost.filter((at) => at < ids.length).sort((a, b) => a - b)
+          const document = { ids, promptLength: Math.min(prompt, ids.length), skip }
           // A level at which chance is enough to report something.
           const rule = { alpha: 0.99, minimumCounted: 1 }
           const { verdict, passages } = localise(document, profile, key!, { ...rule, ...reading })
@@ -500,7 +503,7 @@ describe('calibration', () => {
 describe('refuses', () => {
   const document = { ids: [1, 2, 3] }
   test.each(wrongValues({ except: [] }))('a document: %s', (_, wrong) => {
-    expectRefusal(() => localise(wrong as TokenDocument, profile, key), 'documents[0]')
+    expectRefusal(() => localise(wrong as TokenDocument, profile, key), 'document')
   })
   test.each(wrongValues({ except: [] }))('a profile: %s', (_, wrong) => {
     expectRefusal(() => localise(document, wrong as Profile, key), 'profile')

@@ -10,6 +10,7 @@ import type { EvidenceRecord } from '../../src/detect/evidence-record.ts'
 import { evidenceOf, judge, mergeEvidence } from '../../src/detect/merge-evidence.ts'
 import { parseEvidence } from '../../src/detect/parse-evidence.ts'
 import type { DecisionRule } from '../../src/detect/verdict.ts'
+import type { MarkKey } from '../../src/keys/mark-key.ts'
 import { profileDigest } from '../../src/keys/profile.ts'
 import { documentsOf, type Mark, markedIds, markOf, marks, TWO_LAYERS } from '../support/marked-texts.ts'
 import { SCHEMES } from '../support/schemes.ts'
@@ -205,6 +206,11 @@ describe('merging', () => {
     const record = evidenceOf(positions, keys[0]!)
     for (const copy of [{ ...record }, JSON.parse(JSON.stringify(record)), Object.create(record)])
       expectRefusal(() => judge(copy), 'evidence')
+    expect(() => judge(JSON.parse(JSON.stringify(record)))).toThrow(/parseEvidence\(\) checks a copy$/)
+    expect(() => judge(judge(record) as unknown as EvidenceRecord)).toThrow(/got .*dyetrace\/verdict-1"$/)
+    expect(() => parseEvidence(judge(record), profile)).toThrow(
+      /^"evidence.format" .*got "dyetrace\/verdict-1"$/,
+    )
     expectRefusal(() => judge(record, { lane: 0 } as DecisionRule), 'options')
     expectRefusal(() => evidenceOf(positions, keys[0]!, { alpha: 1 } as object), 'options')
     expectRefusal(() => evidenceOf(positions, keys[0]!, { lane: 1 }), 'options.lane')
@@ -222,13 +228,46 @@ describe('a record', () => {
             expect(parseEvidence(input, profile)).toEqual(record)
             expect(parseEvidence(input, profile, { key })).toEqual(record)
           }
-          expect(judge(parseEvidence(text, profile))).toEqual(judge(record))
+          expect(judge(parseEvidence(text, profile, { key }))).toEqual(judge(record))
           for (const part of [record, record.pairs, record.scores, record.law, record.range])
             expect(Object.isFrozen(part)).toBe(true)
         }
       }),
       { seed: 3, numRuns: 150 },
     )
+  })
+
+  test('a verdict on scores that nobody looked up says so, and no merging hides it', () => {
+    const { profile, keys } = markOf()
+    const [key] = keys as [MarkKey]
+    const record = evidenceOf(countable([{ ids: [1, 2, 3] }], profile), key)
+    const forged = { ...record, scores: record.scores.map(() => 1), sum: record.n }
+    const looked = parseEvidence(record, profile, { key })
+    const given = parseEvidence(forged, profile)
+    const others = evidenceOf(countable([{ ids: [7, 8, 9] }], profile), key)
+    const said = (evidence: EvidenceRecord): boolean =>
+      judge(evidence).notes.some((note) => note.includes('not looked up under the key'))
+    for (const evidence of [record, looked, mergeEvidence(looked, others)]) expect(said(evidence)).toBe(false)
+    for (const evidence of [given, mergeEvidence(given, others), mergeEvidence(others, given)])
+      expect(said(evidence)).toBe(true)
+  })
+
+  test('minus zero in JSON is zero', () => {
+    const { profile, keys } = markOf()
+    const record = evidenceOf(countable([{ ids: [0, 0, 1] }], profile), keys[0]!)
+    const text = JSON.stringify(record).replaceAll(/(?<=[:,[])0(?=[,}\]])/g, '-0')
+    expect(text).toContain('"lane":-0')
+    expect(text).toContain('"pairs":[-0,-0')
+    expect(parseEvidence(text, profile)).toEqual(record)
+    const empty = JSON.stringify(evidenceOf(countable([], profile), keys[0]!))
+    expect(parseEvidence(empty.replace('"seen":0', '"seen":-0'), profile).seen).toBe(0)
+  })
+
+  test('shards that claim to have seen more than a number can count do not merge into a record that nobody can read', () => {
+    const { profile, keys } = markOf()
+    const record = evidenceOf(countable([{ ids: [1, 2, 3] }], profile), keys[0]!)
+    const vast = parseEvidence({ ...record, seen: Number.MAX_SAFE_INTEGER }, profile)
+    expectRefusal(() => mergeEvidence(vast, record), 'b.seen')
   })
 
   test('shows no key', () => {
@@ -298,6 +337,38 @@ describe('what comes back is checked', () => {
       const { [field as 'n']: _, ...rest } = record
       expect(() => parseEvidence(rest, profile), field).toThrow(/expected/)
     }
+  })
+
+  test.each(cases)('$scheme: a lane that the layer, or any layer of the kind, does not have', (subject) => {
+    const { profile, keys } = subject.mark
+    const { lanes } = profile.layers[0]!
+    const most = 512 / profile.bits
+    for (const [keyId, first] of [
+      [keys[0]!.keyId, lanes],
+      ['0'.repeat(16), most],
+    ] as const) {
+      const at = (lane: number): object => ({ ...subject.record, keyId, lane })
+      expect(parseEvidence(at(first - 1), profile).lane).toBe(first - 1)
+      expectRefusal(() => parseEvidence(at(first), profile), 'evidence.lane')
+    }
+  })
+
+  test.each(cases)('$scheme: text in which two readers could read two records', ({ mark, record }) => {
+    const text = JSON.stringify(record).replace('"sum":', '"sum":1,"sum":')
+    expect(JSON.parse(text)).toEqual(record)
+    expectRefusal(() => parseEvidence(text, mark.profile), 'evidence')
+  })
+
+  test('pairs that change while they are read', () => {
+    const { profile, keys } = markOf()
+    const record = evidenceOf(countable([{ ids: [1, 2, 3] }], profile), keys[0]!)
+    // A forger's own array: right at the first look, another pair at the second.
+    let looks = 0
+    const pairs = new Proxy([...record.pairs], {
+      get: (target, property, receiver) =>
+        property === '0' && looks++ > 0 ? 0.5 : Reflect.get(target, property, receiver),
+    })
+    expect(parseEvidence({ ...record, pairs }, profile).pairs).toEqual(record.pairs)
   })
 
   test.each(cases)('$scheme: a law that is not the scheme’s', ({ mark: { profile }, record }) => {

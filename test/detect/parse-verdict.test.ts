@@ -15,6 +15,7 @@ import { resolveRule, type Verdict, weightedVerdictOf } from '../../src/detect/v
 import { deriveMarkKeys } from '../../src/keys/mark-key.ts'
 import { masterKeyBytes, masterKeyFromBytes } from '../../src/keys/master.ts'
 import { parseProfile, profileDigest } from '../../src/keys/profile.ts'
+import { lnLeastTail } from '../../src/stats/tail.ts'
 import { documentsOf, markedIds, markOf, marks, TWO_LAYERS } from '../support/marked-texts.ts'
 import { SCHEMES } from '../support/schemes.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
@@ -132,6 +133,8 @@ describe('a forged verdict is refused', () => {
       ['lnP', { sum: sum + 1 }],
       ['lnP', { counted: counted - 1 }],
       ['evidence.sum', { sum: -1 }],
+      ['counted', { seen: counted - 1 }],
+      ['counted', { seen: 2 ** 53 - 1, counted: 2 ** 53 - 1 }],
       ['decision', { decision: 'evidence' }],
       ['decision', { decision: 'insufficient' }],
       ['decision', { alpha: Math.exp(lnP) + 1e-6 }],
@@ -141,6 +144,12 @@ describe('a forged verdict is refused', () => {
     ] as const) {
       const text = JSON.stringify({ ...innocent, ...change })
       expectRefusal(() => parseVerdict(text), name)
+    }
+    // Called a bound, it would not be made again.
+    const least = lnLeastTail(innocent.law, counted)
+    for (const method of ['detect', 'detect/joint', 'identify']) {
+      const bound = { method, tail: 'bound', lnP: least, log10P: least / Math.LN10, decision: 'evidence' }
+      expectRefusal(() => parseVerdict({ ...innocent, ...bound }), 'tail')
     }
     expectRefusal(() => parseVerdict({ ...guilty, decision: 'no-evidence' }), 'decision')
     expect(parseVerdict({ ...guilty, decision: 'protocol-mismatch' }).decision).toBe('protocol-mismatch')
@@ -202,6 +211,52 @@ describe('a forged verdict is refused', () => {
       ['effect', { ...innocent, effect: 1 }],
     ] as const)
       expectRefusal(() => parseVerdict(forged), name)
+  })
+
+  test('a bound that no scores give, and sums that no coefficients have', () => {
+    const coefficients = new Float64Array(100).fill(1)
+    const subject = { method: 'distill/contrast', scheme: 'green-list', keyId: '0123456789abcdef', seen: 9 }
+    for (const law of [
+      { kind: 'bernoulli', p: 0.25 },
+      { kind: 'binomial', trials: 30, p: 0.5 },
+      { kind: 'exponential' },
+    ] as const) {
+      const most = { bernoulli: 1, binomial: 30, exponential: 22.18 }[law.kind]
+      const of = (sum: number): Verdict =>
+        weightedVerdictOf({ coefficients, sum, law }, subject, resolveRule({}))
+      // The highest scores there are come back.
+      const highest = of(100 * most)
+      expect(parseVerdict(highest)).toEqual(highest)
+      const weights = highest.weights!
+      const lnP = -1e5
+      for (const [name, change] of [
+        ['lnP', { lnP, log10P: lnP / Math.LN10 }],
+        ['lnE', { lnE: 1e5 }],
+        ['sum', { sum: 101 * most }],
+        ['sum', { sum: -1 }],
+        ['weights.absolute', { weights: { ...weights, absolute: 99 } }],
+        ['weights.absolute', { weights: { ...weights, absolute: 101 } }],
+        ['weights.squares', { weights: { ...weights, squares: -1 } }],
+        ['weights.effective', { weights: { ...weights, effective: 101 } }],
+        ['weights.effective', { weights: { ...weights, effective: -1 } }],
+      ] as const)
+        expectRefusal(() => parseVerdict({ ...highest, ...change }), name)
+    }
+  })
+
+  test('text in which two readers could read two verdicts', () => {
+    const { guilty, innocent } = cases[0]!
+    const text = JSON.stringify(innocent).replace('"decision":', '"decision":"evidence","decision":')
+    expect(JSON.parse(text)).toEqual(innocent)
+    expectRefusal(() => parseVerdict(text), 'verdict')
+    expectRefusal(() => parseVerdict(`\ufeff${JSON.stringify(guilty)}`), 'verdict')
+  })
+
+  test('minus zero in JSON is zero', () => {
+    const text = JSON.stringify(detect(countable([], markOf().profile), markOf().keys[0]!))
+    const minus = text.replaceAll(/(?<="(?:seen|counted|lane)":)0/g, '-0')
+    expect(minus).toContain('"lane":-0')
+    expect(parseVerdict(minus)).toEqual(parseVerdict(text))
   })
 
   test.each(wrongValues({ except: [] }))('input: %s', (_, wrong) => {

@@ -197,6 +197,17 @@ describe('the decision', () => {
     expect(of(3530, 3530, {}, mostlyGreen).decision).toBe('evidence')
     expect(of(3500, 3530, {}, mostlyGreen).decision).toBe('no-evidence')
     expect(of(64, 64, { alpha: 1e-39 }).decision).toBe('insufficient')
+    // The highest exponential score is 32 ln 2: one of it is p = 10^-9.6.
+    const oneOf = (sum: number, alpha: number): Verdict =>
+      verdictOf(
+        { sum, n: 1, law: { kind: 'exponential' } },
+        subject,
+        resolveRule({ minimumCounted: 1, alpha }),
+      )
+    expect(oneOf(3, 1e-10).decision).toBe('insufficient')
+    expect(oneOf(3, 1e-9).decision).toBe('no-evidence')
+    expect(oneOf(22, 1e-9).decision).toBe('evidence')
+    expect(() => oneOf(33 * Math.LN2, 1e-9)).toThrow(/"evidence.sum" expected/)
   })
 
   test.each(wrongValues({ except: ['number', 'integer', 'undefined'] }))('alpha: %s', (_, alpha) => {

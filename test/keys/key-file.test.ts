@@ -1,5 +1,17 @@
 /** Key files: who may read them, what is refused, and that no message holds any part of a key. */
-import { chmod, lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -98,7 +110,7 @@ describe('writeKeyFile', () => {
 
   test('says why a file could not be created', async () => {
     const { message } = await failureOf(writeKeyFile(join(folder, 'no such folder', 'x'), MASTER))
-    expect(message).toMatch(/could not be created \(ENOENT\)$/)
+    expect(message).toMatch(/could not be written \(ENOENT\)$/)
   })
 
   test.each(wrongValues({ except: ['string'] }))('refuses %s as path', async (_, value) => {
@@ -115,6 +127,23 @@ describe('writeKeyFile', () => {
     const { key } = profileWithKey('mark key')
     await expectRefusalOf(() => writeKeyFile(newPath(), key as unknown as MasterKey), 'master')
   })
+})
+
+test('writing and reading leave nothing in the memory that small buffers share and take along where they are sent', async () => {
+  const master = generateMasterKey()
+  // Views, no copies: a small buffer made of the key would lie in the pool by our own doing.
+  const bytes = Buffer.from(masterKeyBytes(master).buffer)
+  const text = bytes.toString('base64url')
+  const path = newPath()
+  const pools = new Set([Buffer.from('x').buffer])
+  await writeKeyFile(path, master)
+  pools.add(Buffer.from('x').buffer)
+  await readKeyFile(path)
+  pools.add(Buffer.from('x').buffer)
+  for (const pool of pools) {
+    const sent = Buffer.from(structuredClone(pool))
+    expect([sent.includes(bytes), sent.includes(text)]).toEqual([false, false])
+  }
 })
 
 // The bits that say who may read a file do not exist on Windows.
@@ -158,6 +187,20 @@ describe('readKeyFile', () => {
     for (const [path, message] of expected) expect((await failureOf(readKeyFile(path))).message).toBe(message)
   })
 
+  test.skipIf(process.platform === 'win32')('refuses a pipe, and does not wait for it', async () => {
+    const path = newPath()
+    execFileSync('mkfifo', ['-m', '600', path])
+    const { message } = await failureOf(readKeyFile(path))
+    expect(message).toBe(`key file ${path}: expected a file, got a pipe or device`)
+  })
+
+  test('refuses a file that no key is as large as, before it is read', async () => {
+    const path = await fileWith('{')
+    await truncate(path, 2 ** 40)
+    const { message } = await failureOf(readKeyFile(path))
+    expect(message).toBe(`key file ${path}: expected at most ${2 ** 26} bytes, got ${2 ** 40}`)
+  })
+
   const json = (value: unknown): string => JSON.stringify(value)
   const { kty, use } = JWK
   test.each([
@@ -198,6 +241,9 @@ describe('readKeyFile', () => {
     ['k with a space', json({ kty, use, k: `${K} ` })],
     ['k with a line break', json({ kty, use, k: `${K.slice(0, 20)}\n${K.slice(20)}` })],
     ['k with a character outside the alphabet', json({ kty, use, k: `${K.slice(0, 42)}é` })],
+    ['k twice', `{"kty":"oct","use":${json(use)},"k":"${'A'.repeat(43)}","k":"${K}"}`],
+    ['k twice, spelt in two ways', `{"kty":"oct","use":${json(use)},"\\u006b":"${K}","k":"${K}"}`],
+    ['something nested deep', `{"x":${'['.repeat(1e5)}${']'.repeat(1e5)},${json(JWK).slice(1)}`],
     ['k with stray last bits', json({ kty, use, k: `${'A'.repeat(42)}B` })],
     ['k of zeros only', json({ kty, use, k: 'A'.repeat(43) })],
   ])('refuses %s', async (_, content) => {

@@ -23,6 +23,7 @@ import {
   deriveRouteKey,
   markInfo,
 } from '../../src/keys/derive.ts'
+import { writeKeyFile } from '../../src/keys/key-file.ts'
 import {
   type AddProfileOptions,
   addProfile,
@@ -39,7 +40,11 @@ import { formsShown, masterFromSeed } from '../support/keys.ts'
 import { expectRefusalOf, wrongValues } from '../support/wrong-values.ts'
 
 // What goes wrong on a disk, to order. Everything else is the file system itself.
-const fault = vi.hoisted(() => ({ at: '' as '' | 'writeFile' | 'sync' | 'close' | 'rename' | 'folder' }))
+const fault = vi.hoisted(() => ({
+  at: '' as '' | 'writeFile' | 'sync' | 'close' | 'rename' | 'folder',
+  /** Another writer is done the moment it is found in the way. */
+  otherDone: false,
+}))
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof fs>()
   const fail = (): never => {
@@ -49,7 +54,10 @@ vi.mock('node:fs/promises', async (original) => {
     ...real,
     open: async (path: string, flags: string, mode?: number) => {
       if (fault.at === 'folder' && flags === 'r' && (await real.stat(path)).isDirectory()) return fail()
-      const file = await real.open(path, flags, mode)
+      const file = await real.open(path, flags, mode).catch(async (error: unknown) => {
+        if (fault.otherDone && path.endsWith('.new')) await real.rename(path, path.slice(0, -4))
+        throw error
+      })
       if (!path.endsWith('.new')) return file
       return new Proxy(file, {
         get: (target, property) => {
@@ -149,6 +157,7 @@ beforeAll(async () => {
 })
 afterEach(() => {
   fault.at = ''
+  fault.otherDone = false
 })
 afterAll(async () => {
   await rm(folder, { recursive: true })
@@ -443,6 +452,15 @@ describe('writeKeyRing', () => {
     await rm(`${path}.new`)
     await writeKeyRing(path, ROTATED)
     expectSameRing(await readKeyRing(path), ROTATED)
+  })
+
+  test('a key file of the same name, begun meanwhile, does not delete it', async () => {
+    const path = newPath()
+    await writeKeyRing(`${path}.new`, RING)
+    fault.otherDone = true
+    const { message } = await failureOf(writeKeyFile(path, MASTER))
+    expect(message).toContain(`expected no ${path}.new, got one`)
+    expectSameRing(await readKeyRing(path), RING)
   })
 
   describe('where the disk fails', () => {
@@ -924,7 +942,7 @@ describe('readKeyRing', () => {
     // Less the line feed and the brace before it, the least that is missing; then in steps.
     for (let length = text.trimEnd().length - 1; length >= 0; length -= 97) {
       const { message } = await failureOf(readKeyRing(await fileWith(text.slice(0, length))))
-      expect(message).toContain('got text that does not parse')
+      expect(message).toContain('characters that does not parse')
     }
   })
 })

@@ -14,7 +14,13 @@ import {
   type RotateOptions,
   rotate,
 } from '../../src/keys/key-ring.ts'
-import { deriveMarkKeys, type MarkKey, markKeyWords, routeKeyWords } from '../../src/keys/mark-key.ts'
+import {
+  decoyKeys,
+  deriveMarkKeys,
+  type MarkKey,
+  markKeyWords,
+  routeKeyWords,
+} from '../../src/keys/mark-key.ts'
 import { type MasterKey, masterKeyBytes } from '../../src/keys/master.ts'
 import { openingOf } from '../../src/keys/opening.ts'
 import {
@@ -216,6 +222,13 @@ describe('addProfile', () => {
     )
   })
 
+  test('many mark keys of one role are added in a time that grows with them', () => {
+    const layers = Array.from({ length: 3000 }, (_, i) => ({ role: 'cohort' as const, label: `c-${i}` }))
+    const profile = profileWith({ layers })
+    const keys = deriveMarkKeys(MASTER, profile)
+    expect(addProfile(EMPTY, { profile, keys, from: '2026-12-01' }).epochs[0]!.keys).toEqual(keys)
+  })
+
   describe('of mark keys', () => {
     const [provider] = keysOf(RING) as [MarkKey]
     const shares = [32768, 24576, 8192]
@@ -242,7 +255,7 @@ describe('addProfile', () => {
           })),
         }),
       ],
-      ['one that cannot open its commitment', deriveMarkKeys(MASTER, PROFILE), PROFILE],
+      ['a decoy', [...decoyKeys(provider, { material: new Uint8Array(64), count: 1 })], PROFILE],
       ['a copy', [{ ...provider }], PROFILE],
       ['a master key', [MASTER as unknown as MarkKey], PROFILE],
     ] as [string, readonly MarkKey[], Profile][])('refuses %s', (_, keys, profile) => {

@@ -123,6 +123,10 @@ describe('createLedgerEntry', () => {
         '\u2028',
         '\u2029',
         '\ud800',
+        // Read from right to left, it is Ada.
+        '\u202eadA',
+        '\u2066A',
+        'A\u200f',
         'x'.repeat(257),
       ],
     ],
@@ -252,9 +256,7 @@ describe('parseLedger', () => {
 
     test('is the only line that may be torn', () => {
       const torn = `${whole.slice(0, -30)}\n${textOf([entry({ account: 'Babbage' })])}`
-      expect(() => parseLedger(torn)).toThrow(
-        'ledger line 2: expected JSON (an entry), got text that does not parse',
-      )
+      expect(() => parseLedger(torn)).toThrow('ledger line 2: expected JSON (an entry), got a string of')
       expect(() => parseLedger(`${whole.slice(0, -30)}\n`)).toThrow('ledger line 2: expected JSON')
     })
   })
@@ -328,6 +330,16 @@ describe('parseLedger', () => {
       ['a key file', { kty: 'oct', use: 'dyetrace/1 master', k: base64 }, '"entry" expected only the keys'],
       ['a list', [good], '"entry" expected an object'],
       ['null', 'null', '"entry" expected an object'],
+      [
+        'two accounts, of which readers take either',
+        JSON.stringify(good).replace('"account":', '"account":"Ada","account":'),
+        'without a member twice',
+      ],
+      [
+        'a lane that 32-bit fields have no room for',
+        { ...good, scheme: 'gumbel', lane: 16 },
+        '"entry.lane" expected',
+      ],
       ['two entries', `${JSON.stringify(good)}${JSON.stringify(good)}`, 'expected JSON'],
       ['no account', anonymous, '"entry.account" expected'],
       ['an entry with a key', { ...good, key: base64 }, '"entry" expected only the keys'],
@@ -374,7 +386,11 @@ describe('parseLedger', () => {
     test.each([
       // A label or a scheme has another key; a profile has one key a label.
       ['a key id with another label', { ...good, label: 'c-2' }],
-      ['a key id with another scheme', { ...good, scheme: 'gumbel' }],
+      ['a key id with another scheme', { ...good, scheme: 'gumbel', lane: 3 }],
+      [
+        'a profile with another scheme',
+        { ...good, scheme: 'gumbel', lane: 3, label: 'c-2', keyId: '0'.repeat(16) },
+      ],
       [
         'a label with another key id',
         { ...good, keyId: good.keyId.replace(/.$/, (c) => (c === '0' ? '1' : '0')) },
@@ -386,7 +402,7 @@ describe('parseLedger', () => {
         [line, good],
       ])
         expect(() => parseLedger(textOf(lines as LedgerEntry[]))).toThrow(
-          'ledger line 2: expected the key id, role, label and scheme to go together as on line 1, got something else',
+          'ledger line 2: expected the profile, key id, role, label and scheme to go together as on line 1, got something else',
         )
     })
   })

@@ -15,9 +15,15 @@ import {
   markInfo,
 } from '../../src/keys/derive.ts'
 import { addProfile, createKeyRing } from '../../src/keys/key-ring.ts'
-import { deriveMarkKeys, type MarkKey, markKeyWords, routeKeyWords } from '../../src/keys/mark-key.ts'
+import {
+  decoyKeys,
+  deriveMarkKeys,
+  type MarkKey,
+  markKeyWords,
+  routeKeyWords,
+} from '../../src/keys/mark-key.ts'
 import { readMarkKeyFile, writeMarkKeyFile } from '../../src/keys/mark-key-file.ts'
-import { type MasterKey, masterKeyBytes } from '../../src/keys/master.ts'
+import { masterKeyBytes } from '../../src/keys/master.ts'
 import { createProfile, type Profile, type ProfileOptions } from '../../src/keys/profile.ts'
 import { formsShown, masterFromSeed } from '../support/keys.ts'
 import { expectRefusalOf, wrongValues } from '../support/wrong-values.ts'
@@ -96,7 +102,7 @@ async function failureOf(call: Promise<unknown>): Promise<Error> {
 describe('writeMarkKeyFile', () => {
   test('writes one JWK that only its owner can read', async () => {
     const path = newPath()
-    await writeMarkKeyFile(path, KEY, { master: MASTER })
+    await writeMarkKeyFile(path, KEY)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const text = await readFile(path, 'utf8')
     expect(JSON.parse(text)).toEqual(JWK)
@@ -108,7 +114,7 @@ describe('writeMarkKeyFile', () => {
     const path = newPath()
     const before = process.umask(0)
     try {
-      await writeMarkKeyFile(path, KEY, { master: MASTER })
+      await writeMarkKeyFile(path, KEY)
     } finally {
       process.umask(before)
     }
@@ -117,13 +123,13 @@ describe('writeMarkKeyFile', () => {
 
   test('writes no route key where there is no routing', async () => {
     const path = newPath()
-    await writeMarkKeyFile(path, SINGLE_KEY, { master: MASTER })
+    await writeMarkKeyFile(path, SINGLE_KEY)
     expect(JSON.parse(await readFile(path, 'utf8'))).not.toHaveProperty('routeKey')
   })
 
   test('holds nothing of the master key or the layer key', async () => {
     const path = newPath()
-    await writeMarkKeyFile(path, KEY, { master: MASTER })
+    await writeMarkKeyFile(path, KEY)
     const text = await readFile(path, 'utf8')
     expect(formsShown(text, masterKeyBytes(MASTER))).toEqual([])
     expect(formsShown(text, LAYER_KEY)).toEqual([])
@@ -132,7 +138,7 @@ describe('writeMarkKeyFile', () => {
 
   test('what is in it opens the published commitment, by the hash alone', async () => {
     const path = newPath()
-    await writeMarkKeyFile(path, COHORT, { master: MASTER })
+    await writeMarkKeyFile(path, COHORT)
     const { k, routeKey, salt, info } = JSON.parse(await readFile(path, 'utf8'))
     const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64url'))
     expect(commitmentOf({ markKey: bytes(k), routeKey: bytes(routeKey), salt: bytes(salt), info })).toBe(
@@ -142,7 +148,7 @@ describe('writeMarkKeyFile', () => {
 
   test('never overwrites', async () => {
     const path = await fileWith('precious')
-    const { message } = await failureOf(writeMarkKeyFile(path, KEY, { master: MASTER }))
+    const { message } = await failureOf(writeMarkKeyFile(path, KEY))
     expect(message).toBe(
       `mark key file ${path}: expected no file of that name, got one; a key is never overwritten`,
     )
@@ -152,39 +158,34 @@ describe('writeMarkKeyFile', () => {
   test('leaves nothing behind where it cannot write', async () => {
     const path = newPath()
     await writeFile(`${path}.new`, 'in the way')
-    const { message } = await failureOf(writeMarkKeyFile(path, KEY, { master: MASTER }))
+    const { message } = await failureOf(writeMarkKeyFile(path, KEY))
     expect(message).toContain(`expected no ${path}.new, got one`)
     await expect(lstat(path)).rejects.toThrow('ENOENT')
     expect(await readFile(`${path}.new`, 'utf8')).toBe('in the way')
-    await expect(writeMarkKeyFile(join(folder, 'none', 'x'), KEY, { master: MASTER })).rejects.toThrow(
-      /could not be created \(ENOENT\)$/,
+    await expect(writeMarkKeyFile(join(folder, 'none', 'x'), KEY)).rejects.toThrow(
+      /could not be written \(ENOENT\)$/,
     )
   })
 
-  test('needs no master key for a key from a ring, or from a file', async () => {
+  test('writes the same of a key from the master key, from a ring and from a file', async () => {
     const ring = addProfile(createKeyRing(), { profile: PROFILE, master: MASTER, from: '2026-12-01' })
-    const [first, second] = [newPath(), newPath()]
-    await writeMarkKeyFile(first, ring.epochs[0]!.keys[0]!)
-    await writeMarkKeyFile(second, await readMarkKeyFile(first, PROFILE))
-    for (const path of [first, second]) expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(JWK)
+    const paths = [newPath(), newPath(), newPath()] as const
+    await writeMarkKeyFile(paths[0], KEY)
+    await writeMarkKeyFile(paths[1], ring.epochs[0]!.keys[0]!)
+    await writeMarkKeyFile(paths[2], await readMarkKeyFile(paths[0], PROFILE))
+    for (const path of paths) expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(JWK)
   })
 
-  test('refuses a key that does not know its salt, and says what is missing', async () => {
+  test('refuses a decoy: nobody promised it, so there is nothing to open', async () => {
     const path = newPath()
-    const { message } = await expectRefusalOf(() => writeMarkKeyFile(path, KEY), 'key')
-    expect(message).toContain('give the master key with it')
-    await expect(lstat(path)).rejects.toThrow('ENOENT')
-  })
-
-  test('refuses the master key of another owner', async () => {
-    const path = newPath()
-    const master = masterFromSeed('another')
-    await expectRefusalOf(() => writeMarkKeyFile(path, KEY, { master }), 'master')
+    const [decoy] = decoyKeys(KEY, { material: new Uint8Array(64), count: 1 })
+    const { message } = await expectRefusalOf(() => writeMarkKeyFile(path, decoy!), 'key')
+    expect(message).toContain('got one that nothing commits to')
     await expect(lstat(path)).rejects.toThrow('ENOENT')
   })
 
   test.each(wrongValues({ except: ['string'] }))('refuses %s as path', async (_, value) => {
-    await expectRefusalOf(() => writeMarkKeyFile(value as string, KEY, { master: MASTER }), 'path')
+    await expectRefusalOf(() => writeMarkKeyFile(value as string, KEY), 'path')
     await expectRefusalOf(() => readMarkKeyFile(value as string, PROFILE), 'path')
   })
 
@@ -196,19 +197,8 @@ describe('writeMarkKeyFile', () => {
     ['a master key', MASTER],
     ['a copy', { ...KEY }],
   ])('refuses %s as key', async (_, value) => {
-    await expectRefusalOf(() => writeMarkKeyFile(newPath(), value as MarkKey, { master: MASTER }), 'key')
+    await expectRefusalOf(() => writeMarkKeyFile(newPath(), value as MarkKey), 'key')
   })
-
-  test.each(wrongValues({ except: ['undefined'] }))('refuses %s as master', async (_, value) => {
-    await expectRefusalOf(() => writeMarkKeyFile(newPath(), KEY, { master: value as MasterKey }), 'master')
-  })
-
-  test.each(wrongValues({ except: ['undefined', 'record', 'object'] }))(
-    'refuses %s as options',
-    async (_, value) => {
-      await expectRefusalOf(() => writeMarkKeyFile(newPath(), KEY, value as object), 'options')
-    },
-  )
 })
 
 describe('readMarkKeyFile', () => {
@@ -233,7 +223,7 @@ describe('readMarkKeyFile', () => {
     for (const profile of profiles) {
       for (const key of deriveMarkKeys(MASTER, profile)) {
         const path = newPath()
-        await writeMarkKeyFile(path, key, { master: MASTER })
+        await writeMarkKeyFile(path, key)
         const read = await readMarkKeyFile(path, JSON.parse(JSON.stringify(profile)))
         expect(read).toEqual(key)
         expect(markKeyWords(read)).toEqual(markKeyWords(key))

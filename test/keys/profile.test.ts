@@ -476,6 +476,41 @@ describe('parseProfile', () => {
     },
   )
 
+  test('refuses two layers with one key id: a key would be two customers’ at once', () => {
+    const [layer] = PROFILE.layers as [Layer]
+    const layers = ['a', 'b'].map((label) => ({ ...layer, label, share: 65536 }))
+    expectRefusal(() => parseProfile({ ...PROFILE, layers }), 'layers[1].keyId')
+    expectRefusal(() => parseProfile(JSON.stringify({ ...PROFILE, layers })), 'layers[1].keyId')
+  })
+
+  test('refuses text in which two readers could read two profiles', () => {
+    const text = JSON.stringify(PROFILE)
+    expect(parseProfile(text)).toEqual(PROFILE)
+    for (const twice of [
+      text.replace('"delta":', '"delta":19,"delta":'),
+      text.replace('"lanes":', '"lanes":64,"lanes":'),
+      text.replace('"delta":', '"d\\u0065lta" : 19 , "delta":'),
+    ]) {
+      expect(JSON.parse(twice)).toEqual(PROFILE)
+      expect(expectRefusal(() => parseProfile(twice), 'profile').message).toContain('without a member twice')
+    }
+  })
+
+  test.each(['2026-02-30', '2027-02-29', '1900-02-29T00:00Z', '2026-04-31', '2026-11-31T23:59:59+05:30'])(
+    'refuses %s as created: there is no such day',
+    (created) => {
+      expectRefusal(() => parseProfile({ ...PROFILE, created }), 'created')
+      expectRefusal(() => createProfile(MASTER, { ...OPTIONS, created }), 'created')
+    },
+  )
+
+  test.each(['2024-02-29', '2000-02-29T12:00', '0000-01-01', '9999-12-31T23:59:59.999999999-23:59'])(
+    'takes %s as created',
+    (created) => {
+      expect(parseProfile({ ...PROFILE, created }).created).toBe(created)
+    },
+  )
+
   test('refuses text that does not parse without repeating it: it could be a key, passed by mistake', () => {
     const secret = masterKeyBytes(MASTER)
     for (const text of [bytesToHex(secret), Buffer.from(secret).toString('base64url')]) {
@@ -608,6 +643,7 @@ describe('a profile from somebody who wishes us ill', () => {
       ...PROFILE.layers[0]!,
       label: `account-${i}`,
       share: 65536,
+      keyId: i.toString(16).padStart(16, '0'),
     }))
     expect(parseProfile({ ...PROFILE, layers }).layers).toHaveLength(5000)
   })

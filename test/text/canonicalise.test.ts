@@ -177,8 +177,27 @@ describe('canonicalise', () => {
       '👩\u200d',
       '\u200d',
       '\u0434\u0434 \u0430 ',
+      // Two marks that composition sorts, one before all of the other kind.
+      '\u0301\u0323',
+      `a${'\u0301\u0323'.repeat(15)}`,
     ])
       expect(canonicalise(unit.repeat(100_000)).length).toBeGreaterThanOrEqual(0)
+  })
+
+  test('is idempotent around runs of marks at which composition stops, and leaves no longer ones in another order', () => {
+    const marks = ['\u0301', '\u0323', '\u0344', '\u093c', '\u05b0']
+    for (const before of ['', 'a', '\u1e69', '\u0958', '\u0439', '\u0430', '\uac00'])
+      for (let length = 26; length <= 34; length++)
+        for (const shift of marks.keys()) {
+          const run = Array.from({ length }, (_, i) => marks[(i * (shift + 1)) % marks.length]).join('')
+          const text = `x ${before}${run}\u0430b`
+          const once = canonicalise(text)
+          expect(canonicalise(once)).toBe(once)
+          if (length > 30) expect(once).toContain(run)
+        }
+    expect(canonicalise(`a${'\u0301\u0323'.repeat(15)}`)).toBe(
+      `\u1ea1${'\u0323'.repeat(14)}${'\u0301'.repeat(15)}`,
+    )
   })
 
   test.each(wrongValues({ except: ['string'] }))('refuses %s', (_, value) => {
