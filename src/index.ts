@@ -39,7 +39,22 @@ export { parseEvidence } from './detect/parse-evidence.ts'
 export { parseVerdict } from './detect/parse-verdict.ts'
 export type { Decision, DecisionRule, Family, Verdict } from './detect/verdict.ts'
 export type { Digest } from './digest.ts'
+export {
+  createEngineMark,
+  deriveEngineMark,
+  type Engine,
+  type EngineMark,
+  type EngineMarkOptions,
+  exportEngineConfig,
+  readEngineConfig,
+} from './integrations/engine-config.ts'
 export { createMarker, type Marker, type MarkerOptions } from './integrations/marker.ts'
+export type {
+  EngineProfile,
+  EngineProfileFields,
+  EngineSchemeId,
+  EngineSettings,
+} from './keys/engine-profile.ts'
 export {
   type AddProfileOptions,
   addProfile,

@@ -6,11 +6,13 @@ import { assertInteger, assertOptions, describe } from '../assert.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile, type Role, roleRanges } from '../keys/profile.ts'
+import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { assertLogitsRow, assertSampleable, type LogitsRow } from '../logits.ts'
 import { inLayer } from '../prf/fields.ts'
 import { applySampling, resolveSampling, type Sampling } from '../sampling.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
+import type { TokenStrings } from '../text/tokenizer-digest.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
 
 /** Marks rows for one request after another. Holds no state between calls. */
@@ -44,11 +46,18 @@ export interface MarkerOptions {
   readonly sampling?: Sampling
   /** Asked before each mark with all ids so far: false leaves the position unmarked (JSON, code, tool calls). @defaultValue always */
   readonly when?: (ids: TokenIds) => boolean
+  /**
+   * The host's token strings by id, as for `tokenizerDigest`: checked to be those of the profile, since ids of another tokenizer would be
+   * marked without a word and never found. Hashing them takes tens of milliseconds for 128,000, once a marker and not at its rows: give
+   * them where a server starts. @defaultValue not checked
+   */
+  readonly tokens?: TokenStrings
 }
 
 /**
  * Makes a marker from a profile and the keys that serve this request: one key a role.
- * @throws TypeError or RangeError if a role has no key or two, or a key was made for another format or other shares.
+ * @throws TypeError or RangeError if a role has no key or two, a key was made for another format or other shares, or the token strings are
+ * another tokenizer's.
  * @example
  * import { createMarker, createProfile, deriveMarkKeys, generateMasterKey, tokenizerDigest } from 'dyetrace'
  * const master = generateMasterKey()
@@ -68,7 +77,9 @@ export function createMarker(
 ): Marker {
   const checked = parseProfile(profile)
   assertMarkKeys(keys, { name: 'keys' })
-  assertOptions(options, { name: 'options', keys: ['lanes', 'padding', 'sampling', 'when'] })
+  assertOptions(options, { name: 'options', keys: ['lanes', 'padding', 'sampling', 'when', 'tokens'] })
+  if (options.tokens !== undefined)
+    assertTokenizerFits(options.tokens, { profile: checked, name: 'options.tokens' })
   const { contextWidth, vocabularySize } = checked
   const { padding, when } = options
   if (when !== undefined && typeof when !== 'function')

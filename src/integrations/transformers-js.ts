@@ -184,7 +184,7 @@ function assertPlainSampling(
   config: MarkedGenerationConfig,
   draw: { readonly temperature: number } | undefined,
 ): void {
-  const rule = 'sampling rules of a mark on the distribution are options of createMarker'
+  const rule = 'this mark comes after temperature, top-k and top-p, which are options of createMarker'
   if (draw === undefined && config.do_sample !== true)
     throw new RangeError(
       `"generationConfig.do_sample" expected true, or options.draw, for a mark on the distribution, got ${describe(config.do_sample)}`,

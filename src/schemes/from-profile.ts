@@ -1,7 +1,9 @@
 /**
  * From a profile to the scheme that it describes. The one place that knows all schemes.
  */
+import type { EngineProfile } from '../keys/engine-profile.ts'
 import type { Profile } from '../keys/profile.ts'
+import { engineSchemeOf } from './engines/from-engine-profile.ts'
 import { createGreenList } from './green-list.ts'
 import { createGumbel } from './gumbel.ts'
 import type { Scheme } from './scheme.ts'
@@ -20,5 +22,8 @@ export function schemeOf(profile: Profile, { lanes }: { lanes: number }): Scheme
       return createGumbel(parameters)
     case 'tournament':
       return createTournament(parameters)
+    default:
+      // A parsed profile of any other scheme is an engine's.
+      return engineSchemeOf(profile as EngineProfile)
   }
 }

@@ -31,8 +31,22 @@ export interface Scheme {
   readonly nullLaw: NullLaw
   /** What may be scored once: a distinct (context, token) pair, or the first token after a distinct context. */
   readonly countOnce: 'pair' | 'context'
-  /** Context of position i, or undefined where it is incomplete (never marked, never scored). */
-  contextAt(ids: TokenIds, i: number): Context | undefined
+  /**
+   * Context of position i, or undefined where it is incomplete (never marked, never scored). Marks of other engines may leave out the
+   * prompt, the first `promptLength` ids, and mark incomplete contexts where they know that generation began there.
+   * @param promptLength undefined: nobody knows where generation began.
+   */
+  contextAt(ids: TokenIds, i: number, promptLength?: number): Context | undefined
+  /**
+   * What decides a score, where different pairs may share it: pairs of one identity have one score under this key, and count once. Some hashes
+   * of other engines need it; absent where every pair has a number of its own.
+   */
+  readonly identity?: {
+    readonly width: number
+    of(key: MarkKey, context: Context, token: number): ArrayLike<number>
+  }
+  /** False for a context whose scores are the same under every key: they say nothing of a key. Absent where there is none. */
+  isKeyed?(context: Context): boolean
   /** The one function of (key, context, token, lane) that both mark and score use. */
   readonly field: FieldFunction
   /**

@@ -5,28 +5,15 @@
  * Everything is centred at the null mean or measured as a divergence, so that at small t, where an ordinary score lies, nothing cancels:
  * t K'(t) - K(t) is the divergence of the tilted law from the null, a sum of deviances and never negative.
  */
-import { assertNumber, assertRecord } from '../assert.ts'
 import { assertNullLaw, type NullLaw } from './law.ts'
 import { deviance } from './saddle-point.ts'
 
-/** Scores are (1 - alpha) a + alpha b of two independent exponential scores: for sums see `lnHypoexponentialUpperTail`. */
-export interface HypoexponentialLaw {
-  readonly kind: 'hypoexponential'
-  readonly alpha: number
-}
-
-/** All laws of one score that have cumulants here. */
-export type ScoreLaw = NullLaw | HypoexponentialLaw
+/** All laws of one score that have cumulants here: all that there are. */
+export type ScoreLaw = NullLaw
 
 /** Refuses laws that are not known, and parameters that make no law. */
 export function assertScoreLaw(law: unknown): asserts law is ScoreLaw {
-  assertRecord(law, { name: 'law' })
-  if (law['kind'] !== 'hypoexponential') return assertNullLaw(law)
-  assertNumber(law['alpha'], {
-    name: 'law.alpha',
-    expected: 'a weight in [0, 1]',
-    holds: (alpha) => alpha >= 0 && alpha <= 1,
-  })
+  assertNullLaw(law)
 }
 
 /** One score x under the law that is tilted by exp(t x). */

@@ -42,9 +42,24 @@ export function lnEValue(law: NullLaw, evidence: ScoreSum): number {
     case 'binomial':
       return lnBetaMixture({ ones: sum, n: n * law.trials, p: law.p })
     case 'exponential':
-      // For a fixed theta, (1 - theta) exp(theta x) has mean 1, and less where x was rounded down.
-      return lnMeanExp(THETAS.map((theta) => n * Math.log1p(-theta) + theta * sum))
+      return lnTiltMixture({ sum, n })
+    case 'hypoexponential':
+      // E[exp(theta x)] = 1 / ((1 - (1 - alpha) theta) (1 - alpha theta)): less than with one exponential score alone.
+      return lnMeanExp(
+        THETAS.map(
+          (theta) =>
+            n * (Math.log1p(-(1 - law.alpha) * theta) + Math.log1p(-law.alpha * theta)) + theta * sum,
+        ),
+      )
   }
+}
+
+/**
+ * Of a sum of exponential scores, unchecked and not rounded: for a fixed theta, (1 - theta) exp(theta x) has mean 1, and less where x was
+ * rounded down.
+ */
+export function lnTiltMixture({ sum, n }: ScoreSum): number {
+  return lnMeanExp(THETAS.map((theta) => n * Math.log1p(-theta) + theta * sum))
 }
 
 /** Tilts of an exponential score; theta raises its mean to 1 / (1 - theta), so weak and strong marks (mean 1.008 to 4) each have one near. */

@@ -5,7 +5,7 @@ export {
   lnBinomialPmf,
   lnBinomialUpperTail,
 } from './binomial.ts'
-export type { HypoexponentialLaw, ScoreLaw } from './cumulants.ts'
+export type { ScoreLaw } from './cumulants.ts'
 export { type DecoyP, decoyP } from './decoys.ts'
 export { lnEValue } from './e-value.ts'
 export { type GammaParameters, lnGammaLowerTail, lnGammaUpperTail } from './gamma.ts'
@@ -15,7 +15,7 @@ export {
   lnHypoexponentialUpperTail,
 } from './hypoexponential.ts'
 export { meanInterval, type RateInterval, rateInterval } from './interval.ts'
-export type { BernoulliLaw, BinomialLaw, ExponentialLaw, NullLaw } from './law.ts'
+export type { BernoulliLaw, BinomialLaw, ExponentialLaw, HypoexponentialLaw, NullLaw } from './law.ts'
 export { lnLugannaniRiceTail } from './lugannani-rice.ts'
 export { type AdjustedFamily, benjaminiHochberg, eBenjaminiHochberg, holm } from './multiplicity.ts'
 export { lnNormalUpperTail } from './normal.ts'

@@ -5,7 +5,8 @@
 import { assertInteger, assertNumber, assertRecord } from '../assert.ts'
 import { lnBinomialLowerTail, lnBinomialUpperTail } from './binomial.ts'
 import { lnGammaLowerTail, lnGammaUpperTail } from './gamma.ts'
-import { EXPONENTIAL_STEP, type NullLaw } from './law.ts'
+import { lnHypoexponentialLowerTail, lnHypoexponentialUpperTail } from './hypoexponential.ts'
+import { EXPONENTIAL_STEP, type ExponentialLaw, type HypoexponentialLaw, type NullLaw } from './law.ts'
 import { assertScoreSum, type ScoreSum } from './tail.ts'
 
 /** Both ends belong to the interval. */
@@ -57,13 +58,16 @@ export function meanInterval(law: NullLaw, evidence: ScoreSum, confidence = 0.95
       const { lower, upper } = rateInterval(sum, { n: n * law.trials, confidence })
       return { lower: law.trials * lower, upper: law.trials * upper, confidence }
     }
-    case 'exponential': {
+    case 'exponential':
+    case 'hypoexponential': {
       if (n === 0) return { lower: 0, upper: Infinity, confidence }
       const limit = Math.log((1 - confidence) / 2)
       // x = mean / (mean + sum / n) turns means from 0 to infinity into (0, 1).
       const odds = (x: number): number => x / (1 - x)
-      const upperTail = (x: number): number => lnGammaUpperTail(n / odds(x), { shape: n })
-      const lowerTail = (x: number): number => lnGammaLowerTail(n / odds(x), { shape: n })
+      const scaled = (x: number): number => Math.min(1e300, n / odds(x))
+      const { upper, lower } = tailsOf(law, n)
+      const upperTail = (x: number): number => upper(scaled(x))
+      const lowerTail = (x: number): number => lower(scaled(x))
       // Each score may have been almost a step larger.
       const most = sum / n + EXPONENTIAL_STEP
       return {
@@ -72,6 +76,23 @@ export function meanInterval(law: NullLaw, evidence: ScoreSum, confidence = 0.95
         confidence,
       }
     }
+  }
+}
+
+/** Tails of a sum whose law only stretches with the mean. */
+function tailsOf(
+  law: ExponentialLaw | HypoexponentialLaw,
+  n: number,
+): { upper: (x: number) => number; lower: (x: number) => number } {
+  if (law.kind === 'exponential')
+    return {
+      upper: (x) => lnGammaUpperTail(x, { shape: n }),
+      lower: (x) => lnGammaLowerTail(x, { shape: n }),
+    }
+  const { alpha } = law
+  return {
+    upper: (x) => lnHypoexponentialUpperTail(x, { n, alpha }),
+    lower: (x) => lnHypoexponentialLowerTail(x, { n, alpha }),
   }
 }
 

@@ -4,7 +4,8 @@
 import { assertInteger, assertNumber, assertRecord } from '../assert.ts'
 import { lnBinomialUpperTail } from './binomial.ts'
 import { lnGammaUpperTail } from './gamma.ts'
-import { assertNullLaw, type NullLaw } from './law.ts'
+import { lnHypoexponentialUpperTail } from './hypoexponential.ts'
+import { assertNullLaw, EXPONENTIAL_MOST, type NullLaw } from './law.ts'
 
 /** A sum of n distinct scores. */
 export interface ScoreSum {
@@ -14,7 +15,8 @@ export interface ScoreSum {
 
 /**
  * ln of the chance that n null scores sum to `sum` or more: exactly, or for exponential scores, which are rounded down, at least that.
- * n = 0 gives 0: nothing seen, nothing said. A sum that n scores cannot reach gives -Infinity.
+ * n = 0 gives 0: nothing seen, nothing said. A count that n scores cannot reach gives -Infinity; of exponential scores, whose law has no end,
+ * the tail is given all the same. `assertScoreSum` refuses either.
  * @throws TypeError or RangeError for a law that is not known or counts that are not integers.
  */
 export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
@@ -31,6 +33,9 @@ export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
     case 'exponential':
       assertInteger(n, { name: 'n' })
       return n === 0 ? 0 : lnGammaUpperTail(sum, { shape: n })
+    case 'hypoexponential':
+      assertInteger(n, { name: 'n' })
+      return n === 0 ? 0 : lnHypoexponentialUpperTail(sum, { n, alpha: law.alpha })
   }
 }
 
@@ -42,7 +47,8 @@ export function lnLeastTail(law: NullLaw, n: number): number {
     case 'binomial':
       return lnUpperTail(law, { sum: n * law.trials, n })
     case 'exponential':
-      return n === 0 ? 0 : -Infinity
+    case 'hypoexponential':
+      return lnUpperTail(law, { sum: n * EXPONENTIAL_MOST, n })
   }
 }
 
@@ -60,10 +66,11 @@ export function assertScoreSum(law: NullLaw, evidence: ScoreSum): void {
       assertInteger(sum, { name: 'evidence.sum', max: n * law.trials })
       return
     case 'exponential':
+    case 'hypoexponential':
       assertNumber(sum, {
         name: 'evidence.sum',
-        expected: n === 0 ? '0 for no scores' : 'a finite number of at least 0',
-        holds: (s) => s >= 0 && (n > 0 || s === 0),
+        expected: n === 0 ? '0 for no scores' : `a number from 0 to ${n} times the highest score, 32 ln 2`,
+        holds: (s) => s >= 0 && s <= n * EXPONENTIAL_MOST,
       })
   }
 }
@@ -77,6 +84,7 @@ export function nullMean(law: NullLaw): number {
     case 'binomial':
       return law.trials * law.p
     case 'exponential':
+    case 'hypoexponential':
       return 1
   }
 }
@@ -91,5 +99,7 @@ export function nullVariance(law: NullLaw): number {
       return law.trials * law.p * (1 - law.p)
     case 'exponential':
       return 1
+    case 'hypoexponential':
+      return (1 - law.alpha) ** 2 + law.alpha ** 2
   }
 }

@@ -6,7 +6,7 @@
  */
 import { assertNumber, assertRecord, describe } from '../assert.ts'
 import { compensatedSum } from './compensated-sum.ts'
-import { assertNullLaw, EXPONENTIAL_STEP, type NullLaw } from './law.ts'
+import { assertNullLaw, EXPONENTIAL_STEP, isOfBits, levelShare, type NullLaw } from './law.ts'
 import { lnMeanExp } from './ln-mean-exp.ts'
 import { nullVariance } from './tail.ts'
 
@@ -79,7 +79,14 @@ export function lnLeastWeightedTail(law: NullLaw, coefficients: Float64Array): n
     case 'binomial':
       return law.trials * (positive * Math.log(law.p) + negative * Math.log1p(-law.p))
     case 'exponential':
-      return positive + negative === 0 ? 0 : -Infinity
+      // The highest score has one field of 2^32. The lowest has those below a step, of which this is a little less than all.
+      // + 0 makes +0 of the -0 that no coefficients give.
+      return positive * Math.log(levelShare(law)) + negative * Math.log(-Math.expm1(-EXPONENTIAL_STEP)) + 0
+    case 'hypoexponential':
+      // Both of its parts at an end.
+      return (
+        2 * (positive * Math.log(levelShare(law)) + negative * Math.log(-Math.expm1(-EXPONENTIAL_STEP))) + 0
+      )
   }
 }
 
@@ -106,9 +113,10 @@ export function lnWeightedEValue(law: NullLaw, sum: WeightedSum): number {
 const E_VALUE_GRID = [1, 2, 4, 8, 16, 32, 64]
 
 /**
- * ln E[exp(theta T)], rounded up: each term is off by a few units in the last place, and that must not flatter the accuser.
+ * ln E[exp(theta T)], rounded up: each term is off by a few units in the last place, and that must not flatter the accuser. Infinity where it
+ * does not exist.
  */
-function lnCentredMgf(law: NullLaw, coefficients: Float64Array, theta: number): number {
+export function lnCentredMgf(law: NullLaw, coefficients: Float64Array, theta: number): number {
   if (theta * largestOf(coefficients) >= poleOf(law)) return Infinity
   let size = 0
   const total = compensatedSum(coefficients.length, (i) => {
@@ -134,32 +142,48 @@ function errorScale(law: NullLaw, t: number): number {
       return law.trials * (1 + Math.abs(t))
     case 'exponential':
       return 1 + Math.abs(t) / Math.min(1, 1 - t)
+    case 'hypoexponential':
+      return 2 * (1 + Math.abs(t) / Math.min(1, 1 - t * Math.max(law.alpha, 1 - law.alpha)))
   }
 }
 
 /** Where the moment generating function of one score ends. */
 function poleOf(law: NullLaw): number {
-  return law.kind === 'exponential' ? 1 : Infinity
+  if (isOfBits(law)) return Infinity
+  return law.kind === 'exponential' ? 1 : 1 / Math.max(law.alpha, 1 - law.alpha)
 }
 
 /** ln E[exp(t (x - mean))], or for exponential scores, which are rounded down, at least that; never negative. */
 function lnCentredMgfOfOne(law: NullLaw, t: number): number {
   switch (law.kind) {
     case 'bernoulli':
-      return lnCentredBernoulliMgf(law.p, t)
+      return law.fixedSize ? law.p * expm1MinusItself(t) : lnCentredBernoulliMgf(law.p, t)
     case 'binomial':
       return law.trials * lnCentredBernoulliMgf(law.p, t)
     case 'exponential':
       // Rounding down makes exp(t x) smaller where t > 0, and larger where t < 0: there what was lost counts for the accuser.
-      return -Math.log1p(-t) - t + (t < 0 ? EXPONENTIAL_STEP * -t + FIELD_SHARE * (1 - t) : 0)
+      return -Math.log1p(-t) - t + (t < 0 ? EXPONENTIAL_STEP * -t + levelShare(law) * (1 - t) : 0)
+    case 'hypoexponential': {
+      const [a, b] = [(1 - law.alpha) * t, law.alpha * t]
+      const lost = t < 0 ? EXPONENTIAL_STEP * -t + levelShare(law) * (2 - t) : 0
+      return -Math.log1p(-a) - a - Math.log1p(-b) - b + lost
+    }
   }
 }
 
+// For t < 0 a score x, rounded down from an exponential number, has E[exp(t x)] <= (1 / (1 - t) + 1 / N) exp(-t step), N the levels: before
+// the step it is -ln(j / N) with j even on 1..N, and the mean of (j / N)^-t is an upper Riemann sum of N parts of an increasing function.
+
 /**
- * For t < 0 a score x, rounded down from an exponential number, has E[exp(t x)] <= (1 / (1 - t) + 2^-32) exp(-t step): before the step it is
- * -ln(j / 2^32) with j even on 1..2^32, and the mean of (j / 2^32)^-t is an upper Riemann sum of 2^32 parts of an increasing function.
+ * e^t - 1 - t, which times p bounds ln E[exp(t (x - p))] for lists of fixed size, and sums over them: a draw of g of V without replacement has
+ * E[exp(S)] at most that of g draws with replacement, for weights of either sign (Hoeffding 1963, theorem 4), ((1 / V) sum of exp(a_v))^g over
+ * the vocabulary, which is at most exp(p sum of (exp(a_v) - 1)).
  */
-const FIELD_SHARE = 2 ** -32
+function expm1MinusItself(t: number): number {
+  // The two leading terms cancel for small t; 1/100 rounds the fifth up.
+  if (Math.abs(t) < 1e-2) return t * t * (1 / 2 + t / 6 + (t * t) / 24 + Math.abs(t * t * t) / 100)
+  return Math.expm1(t) - t
+}
 
 // ln((1 - p) exp(-t p) + p exp(t (1 - p))), with the larger exponential taken out so that nothing overflows.
 function lnCentredBernoulliMgf(p: number, t: number): number {
@@ -176,11 +200,16 @@ function lnCentredBernoulliMgf(p: number, t: number): number {
 function tiltedExcess(law: NullLaw, t: number): number {
   switch (law.kind) {
     case 'bernoulli':
-      return tiltedRate(law.p, t) - law.p
+      return law.fixedSize ? law.p * Math.expm1(t) : tiltedRate(law.p, t) - law.p
     case 'binomial':
       return law.trials * (tiltedRate(law.p, t) - law.p)
     case 'exponential':
-      return t / (1 - t) - (t < 0 ? EXPONENTIAL_STEP + FIELD_SHARE : 0)
+      return t / (1 - t) - (t < 0 ? EXPONENTIAL_STEP + levelShare(law) : 0)
+    case 'hypoexponential': {
+      const [a, b] = [(1 - law.alpha) * t, law.alpha * t]
+      const lost = t < 0 ? EXPONENTIAL_STEP + levelShare(law) : 0
+      return ((1 - law.alpha) * a) / (1 - a) + (law.alpha * b) / (1 - b) - lost
+    }
   }
 }
 
@@ -265,6 +294,7 @@ function excessRange(
       }
     }
     case 'exponential':
+    case 'hypoexponential':
       return {
         least: negative > 0 ? -UNBOUNDED : -positive,
         most: positive > 0 ? UNBOUNDED : negative,

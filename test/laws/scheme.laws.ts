@@ -14,6 +14,7 @@ import { sampleFromLogits } from '../../src/logits.ts'
 import type { Scheme } from '../../src/schemes/scheme.ts'
 import { lnBinomialLowerTail, lnBinomialUpperTail } from '../../src/stats/binomial.ts'
 import { lnGammaLowerTail, lnGammaUpperTail } from '../../src/stats/gamma.ts'
+import { lnHypoexponentialLowerTail } from '../../src/stats/hypoexponential.ts'
 import { EXPONENTIAL_STEP, type NullLaw } from '../../src/stats/law.ts'
 import { lnUpperTail, nullMean, type ScoreSum } from '../../src/stats/tail.ts'
 import { binomialBand, kolmogorovBand } from '../support/tolerance.ts'
@@ -247,7 +248,12 @@ export const schemeLaws: LawBook<SchemeUnderTest> = {
       else expect(lnUpperTail(law, { sum, n: TEXT })).toBeLessThan(Math.log(FALSE_ALARM))
       // Bernstein's inequality for independent scores no further than `range` from their means, solved for the deviation at the
       // false-alarm rate.
-      const range = { bernoulli: 1, binomial: trialsOf(subject.scheme), exponential: 32 * Math.LN2 }[law.kind]
+      const range = {
+        bernoulli: 1,
+        binomial: trialsOf(subject.scheme),
+        exponential: 32 * Math.LN2,
+        hypoexponential: 32 * Math.LN2,
+      }[law.kind]
       const l = Math.log(2 / FALSE_ALARM)
       const deviation = (l * range) / 3 + Math.sqrt(((l * range) / 3) ** 2 + 2 * variance * l)
       expect(Math.abs(sum - expected)).toBeLessThan(deviation)
@@ -314,6 +320,7 @@ function drawsToTellFactor(law: NullLaw, factor: number): number {
     case 'binomial':
       return Math.ceil(drawsToTell(law.p, law.p / factor) / law.trials)
     case 'exponential':
+    case 'hypoexponential':
       return drawsToTellMean(1 / factor)
   }
 }
@@ -372,6 +379,11 @@ function expectNull(law: NullLaw, { sum, n }: ScoreSum): void {
       return
     case 'exponential':
       expect(lnGammaLowerTail(sum + n * EXPONENTIAL_STEP, { shape: n })).toBeGreaterThan(limit)
+      return
+    case 'hypoexponential':
+      expect(lnHypoexponentialLowerTail(sum + n * EXPONENTIAL_STEP, { n, alpha: law.alpha })).toBeGreaterThan(
+        limit,
+      )
   }
 }
 
@@ -381,12 +393,13 @@ function highScore(law: NullLaw): { threshold: number; chance: number } {
     bernoulli: 1,
     binomial: law.kind === 'binomial' ? Math.floor(law.trials * law.p) + 1 : 0,
     exponential: 1,
+    hypoexponential: 1,
   }[law.kind]
   return { threshold, chance: Math.exp(lnUpperTail(law, { sum: threshold, n: 1 })) }
 }
 
 function stepOf({ kind }: NullLaw): number {
-  return kind === 'exponential' ? EXPONENTIAL_STEP : 1
+  return kind === 'exponential' || kind === 'hypoexponential' ? EXPONENTIAL_STEP : 1
 }
 
 function trialsOf({ nullLaw }: Scheme): number {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { lnBinomialUpperTail } from '../../src/stats/binomial.ts'
 import { lnGammaUpperTail } from '../../src/stats/gamma.ts'
-import type { NullLaw } from '../../src/stats/law.ts'
+import { EXPONENTIAL_MOST, EXPONENTIAL_STEP, type NullLaw } from '../../src/stats/law.ts'
 import { lnMeanExp } from '../../src/stats/ln-mean-exp.ts'
 import {
   assertScoreSum,
@@ -72,11 +72,12 @@ describe('exponential scores', () => {
     expect(lnUpperTail(exponential, { sum: 1200, n: 1000 })).toBe(lnGammaUpperTail(1200, { shape: 1000 }))
     expect(lnUpperTail(exponential, { sum: 3, n: 1 })).toBeCloseTo(-3, 13)
   })
-  test('nothing seen says nothing; a sum of 0 says nothing either; there is no highest sum', () => {
+  test('nothing seen says nothing; a sum of 0 says nothing either; the least tail is that of the highest field only', () => {
     expect(lnUpperTail(exponential, { sum: 0, n: 0 })).toBe(0)
     expect(lnUpperTail(exponential, { sum: 0, n: 5 })).toBe(0)
     expect(lnLeastTail(exponential, 0)).toBe(0)
-    expect(lnLeastTail(exponential, 64)).toBe(-Infinity)
+    expect(lnLeastTail(exponential, 1)).toBe(-EXPONENTIAL_MOST)
+    expect(lnLeastTail(exponential, 64)).toBe(lnGammaUpperTail(64 * EXPONENTIAL_MOST, { shape: 64 }))
   })
   test('mean and variance', () => {
     expect([nullMean(exponential), nullVariance(exponential)]).toEqual([1, 1])
@@ -93,8 +94,11 @@ describe('exponential scores', () => {
   ])('a sum that cannot be: $sum of $n', (evidence) => {
     expectRefusal(() => assertScoreSum(exponential, evidence), 'evidence.sum')
   })
-  test('any sum of at least 0 can be', () => {
-    for (const sum of [0, 2 ** -20, 1e300]) assertScoreSum(exponential, { sum, n: 3 })
+  test('any sum up to n times the highest score can be, and no other: 32 ln 2, rounded down to a step', () => {
+    expect(EXPONENTIAL_MOST).toBe(Math.floor((32 * Math.LN2) / EXPONENTIAL_STEP) * EXPONENTIAL_STEP)
+    for (const sum of [0, 2 ** -20, 3 * EXPONENTIAL_MOST]) assertScoreSum(exponential, { sum, n: 3 })
+    for (const sum of [3 * EXPONENTIAL_MOST + 2 ** -20, 3 * 33 * Math.LN2, 1e300])
+      expectRefusal(() => assertScoreSum(exponential, { sum, n: 3 }), 'evidence.sum')
     assertScoreSum(exponential, { sum: 0, n: 0 })
   })
 })

@@ -23,7 +23,8 @@ import { inLayer } from '../../src/prf/fields.ts'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
 import { lnBinomialLowerTail, lnBinomialPmf } from '../../src/stats/binomial.ts'
 import { lnGammaLowerTail } from '../../src/stats/gamma.ts'
-import { EXPONENTIAL_STEP, type NullLaw } from '../../src/stats/law.ts'
+import { lnHypoexponentialLowerTail } from '../../src/stats/hypoexponential.ts'
+import { EXPONENTIAL_STEP, isOfBits, type NullLaw } from '../../src/stats/law.ts'
 import { lnUpperTail, nullMean, nullVariance } from '../../src/stats/tail.ts'
 import { lnNormalTail } from '../stats/normal-tail.ts'
 import { keysOf, masterFromSeed } from './keys.ts'
@@ -220,14 +221,14 @@ export function describeNull(name: string, suite: NullSuite): void {
     })
 
     test.each([0.98, 1.02])('the mean misstated: %d of what it is', (factor) => {
-      const stated: NullLaw = law.kind === 'exponential' ? law : { ...law, p: law.p * factor }
-      const sumOf = (sum: number): number => (law.kind === 'exponential' ? sum / factor : sum)
+      const stated: NullLaw = isOfBits(law) ? { ...law, p: law.p * factor } : law
+      const sumOf = (sum: number): number => (isOfBits(law) ? sum : sum / factor)
       const mark = markOf(suite.scheme, 11)
       const texts = excerpts(novels, { count: TEXTS, length: LENGTH, seed: name })
       const found = results(texts, mark).map(({ sum, n }): Result => {
         return { sum: sumOf(sum), n, lnP: lnUpperTail(stated, { sum: sumOf(sum), n }) }
       })
-      const back = law.kind === 'exponential' ? factor : 1
+      const back = isOfBits(law) ? 1 : factor
       const does = remembered((n: number) => tail(law, n, back * threshold(stated, n, 0.1)))
       caught(`mean times ${factor}`, found, { law: stated, level: 0.1, does: ({ n }) => does(n) })
     })
@@ -316,7 +317,7 @@ function judge(results: readonly Result[], law: NullLaw): { failures: string[]; 
     const sizes = results.map(({ n }) => sizeOf(law, n, level))
     const { hi } = bandOf(sizes)
     // Exponential scores are rounded down by less than a step, and the highest field ends its cell early: a little below the level.
-    const { lo } = bandOf(law.kind === 'exponential' ? sizes.map((size) => leastSize(size, most)) : sizes)
+    const { lo } = bandOf(isOfBits(law) ? sizes : sizes.map((size) => leastSize(size, most)))
     const rejected = results.filter(({ lnP }) => lnP <= Math.log(level)).length
     parts.push(`${level}: ${rejected}, by the law ${total(sizes).toFixed(1)} (${lo}..${hi})`)
     if (rejected < lo || rejected > hi) failures.push(`${rejected} at ${level}, expected ${lo}..${hi}`)
@@ -344,7 +345,7 @@ function bandOf(sizes: readonly number[]): { lo: number; hi: number } {
 /** P[sum of n null scores >= x], for exponential scores before they are rounded. */
 function tail(law: NullLaw, n: number, x: number): number {
   if (x <= 0) return 1
-  return Math.exp(lnUpperTail(law, { sum: law.kind === 'exponential' ? x : Math.ceil(x - 1e-9), n }))
+  return Math.exp(lnUpperTail(law, { sum: isOfBits(law) ? Math.ceil(x - 1e-9) : x, n }))
 }
 
 function lnLowerTail(law: NullLaw, { sum, n }: { sum: number; n: number }): number {
@@ -355,12 +356,14 @@ function lnLowerTail(law: NullLaw, { sum, n }: { sum: number; n: number }): numb
       return lnBinomialLowerTail(sum, { n: n * law.trials, p: law.p })
     case 'exponential':
       return lnGammaLowerTail(sum + n * EXPONENTIAL_STEP, { shape: n })
+    case 'hypoexponential':
+      return lnHypoexponentialLowerTail(sum + n * EXPONENTIAL_STEP, { n, alpha: law.alpha })
   }
 }
 
 /** The least sum whose tail is not above a level: an integer, or for exponential scores to the last bit. */
 function threshold(law: NullLaw, n: number, level: number): number {
-  const isExponential = law.kind === 'exponential'
+  const isExponential = !isOfBits(law)
   let [lo, hi] = [0, isExponential ? 100 * (n + 1) : (law.kind === 'binomial' ? law.trials * n : n) + 1]
   for (;;) {
     const middle = isExponential ? (lo + hi) / 2 : Math.floor((lo + hi) / 2)
@@ -376,7 +379,7 @@ const sizes = new Map<string, number>()
 /** How often an exact test of this level rejects. */
 function sizeOf(law: NullLaw, n: number, level: number): number {
   if (n === 0) return 0
-  if (law.kind === 'exponential') return level
+  if (!isOfBits(law)) return level
   const name = `${law.p} ${law.kind === 'binomial' ? law.trials : 1} ${n} ${level}`
   const size = sizes.get(name) ?? tail(law, n, threshold(law, n, level))
   sizes.set(name, size)
@@ -385,7 +388,7 @@ function sizeOf(law: NullLaw, n: number, level: number): number {
 
 /** P[sum of n - 1 null scores + twice another >= x]. */
 function tailWithOneTwice(law: NullLaw, n: number, x: number): number {
-  if (law.kind === 'exponential') {
+  if (!isOfBits(law)) {
     // Over the doubled score y, with density exp(-y / 2) / 2: Simpson's rule up to x, beyond which the tail is 1.
     const steps = 2000
     let sum = 0
