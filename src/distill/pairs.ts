@@ -20,6 +20,16 @@ export interface Coefficient {
   readonly value: number
 }
 
+/** Coefficients on their way into one set of pairs. */
+export interface PairPool {
+  /** Number of a window, in the order of first use. */
+  windowOf(window: Context): number
+  /** Adds to the coefficient of a pair. */
+  add(window: number, token: number, value: number): void
+  /** What has come so far, sorted. Pairs whose sum rounds to 0 carry nothing and are dropped. */
+  pooled(): WeightedPairs
+}
+
 /**
  * Coefficients are rounded to multiples of this. Sums of up to 2^21 in size are then exact in doubles, so a statistic is the same in
  * any order of adding and on any machine, and no rounding decides. The grid is blind to the key, and ten decimals are plenty.
@@ -31,30 +41,62 @@ export function onGrid(value: number): number {
   return Math.round(value / GRID) * GRID
 }
 
-/** Sums coefficients by pair. Pairs whose sum rounds to 0 carry nothing and are dropped. */
-export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: number): WeightedPairs {
-  const stride = contextWidth + 1
-  const set = createTupleSet(stride)
+/** An empty pool for windows of one width. */
+export function createPairPool(contextWidth: number): PairPool {
+  const windows = createTupleSet(contextWidth)
+  const tuples = createTupleSet(2)
   const sums: number[] = []
-  const tuple = new Uint32Array(stride)
-  for (const { window, token, value } of coefficients) {
-    for (let j = 0; j < contextWidth; j++) tuple[j] = window[j]!
-    tuple[contextWidth] = token
-    const index = set.indexOf(tuple)
-    sums[index] = (sums[index] ?? 0) + onGrid(value)
+  const tuple = new Uint32Array(2)
+  return {
+    windowOf: (window) => windows.indexOf(window),
+    add(window, token, value) {
+      tuple[0] = window
+      tuple[1] = token
+      const index = tuples.indexOf(tuple)
+      sums[index] = (sums[index] ?? 0) + onGrid(value)
+    },
+    pooled: () =>
+      sortedPairs(windows.toWords(), tuples.toWords(), { contextWidth, windows: windows.size, sums }),
   }
-  const words = set.toWords()
-  const order = [...sums.keys()].filter((index) => sums[index] !== 0)
-  order.sort((a, b) => {
-    for (let j = 0; j < stride; j++) {
-      const difference = words[a * stride + j]! - words[b * stride + j]!
+}
+
+/** Sums coefficients by pair. */
+export function poolPairs(coefficients: Iterable<Coefficient>, contextWidth: number): WeightedPairs {
+  const pool = createPairPool(contextWidth)
+  for (const { window, token, value } of coefficients) pool.add(pool.windowOf(window), token, value)
+  return pool.pooled()
+}
+
+// Windows are few and are sorted by comparing; millions of pairs go into one drawer a window, whose tokens are sorted as numbers.
+function sortedPairs(
+  words: Uint32Array,
+  tuples: Uint32Array,
+  { contextWidth, windows, sums }: { contextWidth: number; windows: number; sums: readonly number[] },
+): WeightedPairs {
+  const order = Array.from({ length: windows }, (_, index) => index).sort((a, b) => {
+    for (let j = 0; j < contextWidth; j++) {
+      const difference = words[a * contextWidth + j]! - words[b * contextWidth + j]!
       if (difference !== 0) return difference
     }
     return 0
   })
-  const pairs = new Uint32Array(order.length * stride)
-  order.forEach((index, i) => {
-    pairs.set(words.subarray(index * stride, (index + 1) * stride), i * stride)
-  })
-  return { contextWidth, pairs, coefficients: Float64Array.from(order, (index) => sums[index]!) }
+  const starts = new Uint32Array(windows + 1)
+  for (let i = 0; i < sums.length; i++) if (sums[i] !== 0) starts[tuples[2 * i]! + 1]!++
+  for (let w = 0; w < windows; w++) starts[w + 1]! += starts[w]!
+  const drawers = new Uint32Array(starts[windows]!)
+  const filled = starts.slice()
+  for (let i = 0; i < sums.length; i++) if (sums[i] !== 0) drawers[filled[tuples[2 * i]!]!++] = i
+  const stride = contextWidth + 1
+  const pairs = new Uint32Array(drawers.length * stride)
+  const coefficients = new Float64Array(drawers.length)
+  let at = 0
+  for (const window of order) {
+    const drawer = drawers.subarray(starts[window]!, starts[window + 1]!)
+    for (const i of drawer.sort((a, b) => tuples[2 * a + 1]! - tuples[2 * b + 1]!)) {
+      for (let j = 0; j < contextWidth; j++) pairs[at * stride + j] = words[window * contextWidth + j]!
+      pairs[at * stride + contextWidth] = tuples[2 * i + 1]!
+      coefficients[at++] = sums[i]!
+    }
+  }
+  return { contextWidth, pairs, coefficients }
 }

@@ -3,15 +3,19 @@
  * key and under decoys.
  */
 import type { MarkKey } from '../keys/mark-key.ts'
-import { inLayer } from '../prf/fields.ts'
+import { reads } from '../schemes/reads.ts'
 import type { Scheme } from '../schemes/scheme.ts'
 import type { WeightedPairs } from './pairs.ts'
 
 /** Pairs whose context belongs to the key's layer. Routing has a key of its own, so this choice is blind to the mark key. */
-export function ownPairs({ contextWidth, pairs, coefficients }: WeightedPairs, key: MarkKey): WeightedPairs {
+export function ownPairs(
+  { contextWidth, pairs, coefficients }: WeightedPairs,
+  key: MarkKey,
+  scheme?: Scheme,
+): WeightedPairs {
   const stride = contextWidth + 1
   const own = [...coefficients.keys()].filter((i) =>
-    inLayer(key, pairs.subarray(i * stride, (i + 1) * stride - 1)),
+    reads({ key, scheme }, pairs.subarray(i * stride, (i + 1) * stride - 1)),
   )
   const kept = new Uint32Array(own.length * stride)
   for (const [at, i] of own.entries()) kept.set(pairs.subarray(i * stride, (i + 1) * stride), at * stride)

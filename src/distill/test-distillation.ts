@@ -3,38 +3,65 @@
  * meet the key here, for the first time. Under the null the suspect does not depend on the key, so given everything that it
  * said the field numbers are the only thing that is random, and their law is known (docs/statistics.md, section 5).
  */
-import { assertInteger, assertOptions } from '../assert.ts'
-import { assertCountable, type Countable } from '../detect/countable.ts'
-import { detect } from '../detect/detect.ts'
-import { type Decision, type VerdictSubject, verdictOf, weightedVerdictOf } from '../detect/verdict.ts'
-import { assertKeyFits } from '../keys/key-fits.ts'
+import { assertInteger, assertOptions, assertString } from '../assert.ts'
+import type { Countable } from '../detect/countable.ts'
+import type { Digest } from '../digest.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
-import { type Profile, parseProfile, profileDigest, roleRanges } from '../keys/profile.ts'
-import { type Plan, parsePlan, planDigest, type Statistic } from '../plan/plan.ts'
+import { type Profile, parseProfile } from '../keys/profile.ts'
+import { type Plan, parsePlan } from '../plan/plan.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
-import type { Scheme } from '../schemes/scheme.ts'
-import { type Conclusion, type Finding, type InstrumentCheck, sentenceOf } from './conclusion.ts'
-import { contrastPairs } from './contrast.ts'
-import { countPairs } from './count.ts'
-import { decoyExhibit, decoyMaterial } from './decoys.ts'
+import type { TokenIds } from '../tokens.ts'
+import {
+  answeredPrompts,
+  assertKeyOf,
+  assertObservedAsPlanned,
+  assertPlanFits,
+  assertPlannedExposure,
+} from './as-planned.ts'
+import type { Conclusion } from './conclusion.ts'
+import type { Exposure } from './exposure.ts'
+import { type Candidate, checkInstrument, conclude, type Inquiry } from './inquiry.ts'
 import { assertObservations, type Observations } from './observations.ts'
-import { ownPairs, weightedScoreSum } from './score-pairs.ts'
+import { assertCalibration, type StrengthCalibration } from './strength.ts'
 
-/** What {@link testDistillation} is given. */
-export interface DistillationTest {
+/** What is asked about a suspect, whichever keys are tried. */
+export interface SuspectTest {
   readonly plan: Plan
   readonly observations: Observations
+  /** Text known to be marked under a tried key: the instrument check. Without it a wrong tokenizer reads as "no evidence". */
+  readonly instrument?: Countable
+  /** The exposure that the plan names. */
+  readonly exposure?: Exposure
+  /** All prompts of the plan, where only the first of them were answered. */
+  readonly prompts?: readonly TokenIds[]
+  /** Digest of the last line of the answer log: decoy keys are derived from it. @defaultValue the digest of the observations */
+  readonly answers?: Digest
+  /** What students of a known marked share showed, to speak of a share beside the tilt. @defaultValue none: no share is named */
+  readonly calibration?: StrengthCalibration
+}
+
+/** What {@link testDistillation} is given. */
+export interface DistillationTest extends SuspectTest {
   readonly profile: Profile
   readonly key: MarkKey
   /** The account's lane in the layer's key stream. @defaultValue 0 */
   readonly lane?: number
-  /** Text known to be marked under this key: the instrument check. Without it a wrong tokenizer reads as "no evidence". */
-  readonly instrument?: Countable
 }
 
+const SUSPECT_KEYS = [
+  'plan',
+  'observations',
+  'instrument',
+  'exposure',
+  'prompts',
+  'answers',
+  'calibration',
+] as const
+
 /**
- * Tests one suspect against one key, as the plan says.
- * @returns a frozen conclusion; `count` is always among its findings, whichever statistic decides.
+ * Tests one suspect against one key, as the plan says. Where the plan names a family of keys, the p-value is corrected for all of them: to try
+ * several, use `attribute`, which loses less.
+ * @returns a frozen conclusion; `count` is always among its findings, whichever statistic decides, unless the plan's rule is an e-process.
  * @throws TypeError or RangeError if plan, profile, key and observations do not belong together.
  * @example
  * // Answers of a model to key-blind prompts, as token ids; README.md, "Catch a student", has the whole chain.
@@ -43,141 +70,44 @@ export interface DistillationTest {
  * // const { decision, sentence } = testDistillation({ plan, observations, profile, key, instrument })
  */
 export function testDistillation(test: DistillationTest): Conclusion {
-  assertOptions(test, {
-    name: 'test',
-    keys: ['plan', 'observations', 'profile', 'key', 'lane', 'instrument'],
-  })
-  const { observations, key, lane = 0, instrument } = test
-  assertMarkKeys([key], { name: 'test.key' })
-  const profile = parseProfile(test.profile)
-  assertKeyOf(profile, key)
-  assertInteger(lane, { name: 'test.lane', max: key.format.lanes - 1 })
+  assertOptions(test, { name: 'test', keys: [...SUSPECT_KEYS, 'profile', 'key', 'lane'] })
+  const candidate = resolveCandidate(test, { name: 'test' })
+  const inquiry = resolveInquiry(test, [candidate])
+  const instrument =
+    test.instrument === undefined
+      ? undefined
+      : checkInstrument(test.instrument, candidate, { name: 'test.instrument' })
+  return conclude(inquiry, [candidate], instrument)[0]!
+}
+
+/** Checks a key to be tried against the profile that it is said to be of. */
+export function resolveCandidate(
+  given: { readonly profile: Profile; readonly key: MarkKey; readonly lane?: number },
+  { name }: { name: string },
+): Candidate {
+  const { key, lane = 0 } = given
+  assertMarkKeys([key], { name: `${name}.key` })
+  const profile = parseProfile(given.profile)
+  assertKeyOf(profile, key, { name: `${name}.key` })
+  assertInteger(lane, { name: `${name}.lane`, max: key.format.lanes - 1 })
+  return { profile, tested: { scheme: schemeOf(profile, { lanes: key.format.lanes }), key, lane } }
+}
+
+/** Checks what is asked about a suspect against its plan, and the plan against the keys to be tried. */
+export function resolveInquiry(test: SuspectTest, candidates: readonly Candidate[]): Inquiry {
+  const { observations, exposure, prompts, answers, calibration } = test
   const plan = parsePlan(test.plan)
+  for (const { profile } of candidates) assertPlanFits(plan, profile)
   assertObservations(observations, { name: 'test.observations' })
-  assertAsPlanned(plan, profile, observations)
-  const scheme = schemeOf(profile, { lanes: key.format.lanes })
-  const check = instrument === undefined ? undefined : checkInstrument(instrument, { key, lane })
-  const findings = findingsOf({ plan, observations, scheme, key, lane })
-  const deciding = findings.find((finding) => finding.deciding)!
-  const decision: Decision = check && !check.passed ? 'protocol-mismatch' : deciding.verdict.decision
-  const notes: string[] = []
-  if (!check)
-    notes.push('no instrument check: a wrong tokenizer, key or profile would look like "no evidence"')
-  return Object.freeze({
-    format: 'dyetrace/conclusion-1' as const,
-    suspect: plan.suspect,
-    plan: planDigest(plan),
-    profile: profileDigest(profile),
-    keyId: key.keyId,
-    access: plan.access,
-    decision,
-    sentence: sentenceOf(plan.suspect, decision, deciding.verdict),
-    findings: Object.freeze(findings),
-    controls: Object.freeze({ instrument: check, repeatedWindows: observations.repeatedWindow }),
-    notes: Object.freeze(notes),
-  })
-}
-
-/** A checked test. */
-interface Inquiry {
-  readonly plan: Plan
-  readonly observations: Observations
-  readonly scheme: Scheme
-  readonly key: MarkKey
-  readonly lane: number
-}
-
-function findingsOf({ plan, observations, ...tested }: Inquiry): Finding[] {
-  const { scheme, key, lane } = tested
-  const law = scheme.nullLaw
-  const decoys = { material: decoyMaterial(plan, observations), count: plan.decoys }
-  const about = (statistic: Statistic): VerdictSubject => ({
-    method: `distill/${statistic}`,
-    scheme: scheme.id,
-    keyId: key.keyId,
-    role: key.role,
-    lane,
-    seen: observations.seen,
-  })
-
-  const counted = ownPairs(countPairs(observations.list, plan.contextWidth), key)
-  const evidence = { sum: weightedScoreSum(counted, tested), n: counted.coefficients.length, law }
-  const findings: Finding[] = [
-    Object.freeze({
-      statistic: 'count' as const,
-      deciding: plan.statistic === 'count',
-      verdict: verdictOf(evidence, about('count'), plan),
-      decoys: decoyExhibit(counted, tested, decoys),
-    }),
-  ]
-  if (plan.references.length > 0) {
-    const { beta, ...contrast } = contrastPairs(observations.list, plan.contextWidth)
-    const weighted = ownPairs(contrast, key)
-    const sum = weightedScoreSum(weighted, tested)
-    findings.push(
-      Object.freeze({
-        statistic: 'contrast' as const,
-        deciding: plan.statistic === 'contrast',
-        verdict: weightedVerdictOf(
-          { sum, coefficients: weighted.coefficients, law },
-          about('contrast'),
-          plan,
-        ),
-        decoys: decoyExhibit(weighted, tested, decoys),
-        beta: Object.freeze([...beta]),
-      }),
-    )
-  }
-  return findings
-}
-
-function checkInstrument(
-  instrument: Countable,
-  { key, lane }: { key: MarkKey; lane: number },
-): InstrumentCheck {
-  assertCountable(instrument, { name: 'test.instrument' })
-  const { decision, counted, log10P } = detect(instrument, key, { lane })
-  return Object.freeze({ passed: decision === 'evidence', counted, log10P })
-}
-
-/**
- * The profile committed to its keys before any text was marked: a key that it does not name could have been chosen afterwards.
- * A key that was derived for other shares would score windows of other layers.
- */
-function assertKeyOf(profile: Profile, key: MarkKey): void {
-  assertKeyFits(key, profile)
-  const keyIds = profile.layers.map(({ keyId }) => keyId)
-  const layer = profile.layers.find(({ keyId }) => keyId === key.keyId)
-  if (!layer)
-    throw new RangeError(
-      `"test.key" expected a key of the profile (key id ${keyIds.join(' or ')}), got key id ${key.keyId}`,
-    )
-  const { from, to } = roleRanges(profile.layers).get(layer.role)!
-  if (key.range.from !== from || key.range.to !== to)
-    throw new RangeError(
-      `"test.key" expected a key for route values ${from}..${to - 1} as the profile says, got one for ${key.range.from}..${key.range.to - 1}, derived for a profile with other shares`,
-    )
-}
-
-/** The observations are those of the plan's prompts and access, and plan and profile speak of one mark. */
-function assertAsPlanned(plan: Plan, profile: Profile, observations: Observations): void {
-  for (const field of ['contextWidth', 'vocabularySize'] as const) {
-    if (plan[field] !== profile[field])
-      throw new RangeError(
-        `"test.plan.${field}" expected ${profile[field]} as in the profile, got ${plan[field]}`,
-      )
-  }
-  const planned = {
-    access: plan.access,
-    contextWidth: plan.contextWidth,
-    vocabularySize: plan.vocabularySize,
-    prompts: plan.prompts.digest,
-    references: plan.references.length,
-  }
-  for (const field of ['access', 'contextWidth', 'vocabularySize', 'prompts', 'references'] as const) {
-    if (observations[field] !== planned[field])
-      throw new RangeError(
-        `"test.observations.${field}" expected ${planned[field]} as planned, got ${observations[field]}`,
-      )
-  }
+  assertObservedAsPlanned(plan, observations, { name: 'test.observations' })
+  const answered = answeredPrompts(plan, observations, prompts)
+  assertPlannedExposure(plan, exposure)
+  if (answers !== undefined)
+    assertString(answers, {
+      name: 'test.answers',
+      expected: 'a digest "sha256:" + 64 hex digits',
+      pattern: /^sha256:[0-9a-f]{64}$/,
+    })
+  if (calibration !== undefined) assertCalibration(calibration, { name: 'test.calibration' })
+  return { plan, observations, exposure, answered, answers, calibration }
 }

@@ -12,7 +12,9 @@ import { ownPairs, weightedScoreSum } from '../../src/distill/score-pairs.ts'
 import { decoyKeys, deriveMarkKeys } from '../../src/keys/mark-key.ts'
 import { createPlan, planDigest } from '../../src/plan/plan.ts'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
+import { lnBinomialUpperTail } from '../../src/stats/binomial.ts'
 import { profileWithKey } from '../support/keys.ts'
+import { kolmogorovBand } from '../support/tolerance.ts'
 import { language, marked, rowsCase, textCase, textsOf } from '../support/toy-models.ts'
 
 const V = 64
@@ -69,6 +71,12 @@ describe('material', () => {
     expect(new Set([of({}), ...other]).size).toBe(other.length + 1)
   })
 
+  test('the head of a chain of answers stands in for the observations', () => {
+    const head = `sha256:${'ab'.repeat(32)}` as const
+    const made = hex(decoyMaterial(plan, observe(answers), head))
+    expect(made).toBe(planDigest(plan).slice(7) + 'ab'.repeat(32))
+  })
+
   test('changes with a single probability', () => {
     const { plan, observations } = innocent
     const list = observations.list.map((observation, i) =>
@@ -95,7 +103,10 @@ describe('exhibit', () => {
 
   test('frozen, and says only numbers', () => {
     expect(Object.isFrozen(exhibit)).toBe(true)
-    expect(new Set(Object.values(exhibit).map((value) => typeof value))).toEqual(new Set(['number']))
+    const { uniformity, ...numbers } = exhibit
+    expect(new Set(Object.values(numbers).map((value) => typeof value))).toEqual(new Set(['number']))
+    for (const part of [uniformity, uniformity.points, ...uniformity.points])
+      expect(Object.isFrozen(part)).toBe(true)
   })
 
   test('p counts the decoys that reach the tested sum, ties included', () => {
@@ -136,6 +147,45 @@ describe('exhibit', () => {
     }
     const { standardDeviation } = decoyExhibit(twice, tested, { material, count })!
     expect(Math.abs(standardDeviation - 1)).toBeGreaterThan(4.9 / Math.sqrt(2 * count))
+  })
+
+  describe('uniformity', () => {
+    const many = 2000
+    const counted = countPairs(innocent.observations.list, 1)
+
+    test('shares of decoys beyond a row of points, beside the tails of the law: exact for equal coefficients', () => {
+      const { uniformity } = decoyExhibit(counted, tested, { material, count: many })!
+      const n = counted.coefficients.length
+      const sums = Array.from(decoyKeys(key, { material, count: many }), (decoy) =>
+        weightedScoreSum(counted, { ...tested, key: decoy }),
+      )
+      for (const { z, expected, share } of uniformity.points) {
+        const sum = Math.ceil(n / 4 + z * Math.sqrt((n * 3) / 16))
+        expect(expected).toBeCloseTo(Math.exp(lnBinomialUpperTail(sum, { n, p: 0.25 })), 12)
+        expect(share).toBe(sums.filter((s) => s >= sum).length / many)
+      }
+      expect(uniformity.limit).toBeCloseTo(kolmogorovBand(many, 1e-6), 12)
+      expect(uniformity.uniform).toBe(true)
+    })
+
+    test('of a contrast beside the estimate', () => {
+      const { uniformity } = decoyExhibit(pairs, tested, { material, count: many })!
+      expect(uniformity.uniform).toBe(true)
+      expect(uniformity.distance).toBeLessThanOrEqual(uniformity.limit)
+    })
+
+    test('caught: a law misstated, and each pair twice', () => {
+      const misstated = { ...scheme, nullLaw: { kind: 'bernoulli', p: 0.3 } as const }
+      const lawOff = decoyExhibit(counted, { ...tested, scheme: misstated }, { material, count: many })!
+      expect(lawOff.uniformity.uniform).toBe(false)
+      const words = counted.pairs
+      const twice = {
+        contextWidth: 1,
+        pairs: Uint32Array.of(...words, ...words),
+        coefficients: new Float64Array(2 * counted.coefficients.length).fill(1),
+      }
+      expect(decoyExhibit(twice, tested, { material, count: many })!.uniformity.uniform).toBe(false)
+    })
   })
 
   test('a thief beats them all: p is its floor', () => {

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { contrastPairs } from '../../src/distill/contrast.ts'
-import { countPairs } from '../../src/distill/count.ts'
+import { countInOrder, countPairs } from '../../src/distill/count.ts'
 import type { Observation } from '../../src/distill/observations.ts'
 import { type Coefficient, poolPairs, type WeightedPairs } from '../../src/distill/pairs.ts'
 import { ownPairs, weightedScoreSum } from '../../src/distill/score-pairs.ts'
@@ -344,5 +344,15 @@ describe('own pairs', () => {
   test('with one layer all pairs are its own', () => {
     const { key } = profileWithKey('one layer', { vocabularySize: 1000 })
     expect(ownPairs(weighted, key)).toEqual(weighted)
+  })
+})
+
+describe('count in order', () => {
+  test('first choices as they came, each window once, whatever it says the second time', () => {
+    const list = [[9], [2], [9], [5]].map(([window], i): Observation => {
+      return { window: [window!], tokens: [i, i + 10], weights: [0.1, 0.9], references: [] }
+    })
+    const silent: Observation = { window: [7], tokens: [1], weights: [0], references: [] }
+    expect(shown(countInOrder([...list, silent], 1))).toEqual(['9>10 1', '2>11 1', '5>13 1'])
   })
 })

@@ -76,7 +76,24 @@ describe('a thief and an innocent', () => {
       profile: profileDigest(profile),
       keyId: key.keyId,
       access: 'rows',
-      controls: { instrument: { passed: true }, repeatedWindows: observations.repeatedWindow },
+      controls: {
+        instrument: { passed: true },
+        decoysUniform: true,
+        references: ['reference 0'],
+        seen: observations.seen,
+        kept: observations.list.length,
+        repeatedWindow: observations.repeatedWindow,
+        burned: 0,
+        promptOverlap: observations.promptOverlap,
+        notAligned: 0,
+        prompts: { planned: 12, answered: 12, marked: false },
+      },
+      role: 'provider',
+      label: 'test',
+      lane: 0,
+      statistic: 'contrast',
+      family: { size: 1, method: 'none' },
+      stopped: { rule: 'fixed' },
       notes: [],
     })
     const [count, contrast] = found.findings
@@ -158,6 +175,7 @@ describe('too little', () => {
     vocabularySize: V,
     prompts: [[1]],
     origin: 'a test',
+    family: [{ keyId: key.keyId }],
   })
 
   // Published code turns "nothing seen" into p = 0, the strongest accusation there is.
@@ -428,7 +446,7 @@ describe('layered profiles', () => {
 
 describe('sentences', () => {
   const verdict = (log10P: number, tail: Verdict['tail'] = 'exact') =>
-    ({ keyId: '0123456789abcdef', log10P, tail }) as Verdict
+    ({ keyId: '0123456789abcdef', log10P, tail, family: { size: 1, method: 'none' } }) as Verdict
   const sentence = (decision: Decision, ...about: Parameters<typeof verdict>) =>
     sentenceOf('model-x', decision, verdict(...about))
   const all: Decision[] = ['evidence', 'no-evidence', 'insufficient', 'protocol-mismatch']
@@ -443,9 +461,37 @@ describe('sentences', () => {
     expect(sentence('evidence', -9.33, 'bound')).toContain('with probability at most 10^-9.3.')
   })
 
+  test('what the test would have found stands beside a "no", rounded to its disadvantage', () => {
+    const power = { power: 0.8, effect: 0.2501, z: 5, per: 'position', n: 400, law: 'estimate' } as const
+    expect(sentenceOf('model-x', 'no-evidence', verdict(-1), { power })).toContain(
+      'This clears nobody: the test would have found an effect of 0.26 null standard deviations a position with 80 %, and may have been too weak for less.',
+    )
+    expect(sentenceOf('model-x', 'evidence', verdict(-9), { power })).not.toContain('0.26')
+  })
+
+  test('the corrected p-value is quoted, and a correction is named', () => {
+    const family = { size: 10, method: 'holm', lnAdjustedP: -8 * Math.LN10 } as const
+    const said = sentenceOf('model-x', 'evidence', { ...verdict(-9), family })
+    expect(said).toContain('with probability at most 10^-8.0, corrected for all tests of the plan.')
+  })
+
+  test('an exploratory test says so, and why', () => {
+    for (const decision of all)
+      expect(sentenceOf('model-x', decision, verdict(-9), { reasons: ['a', 'b'] })).toMatch(
+        / This test was exploratory: a; b\.$/,
+      )
+  })
+
+  test('scores too low: the cause that is named is another', () => {
+    const part = { windows: 'rare', side: 'lower' } as const
+    expect(sentenceOf('model-x', 'evidence', verdict(-9), { part })).toContain('correcting for the mark')
+  })
+
   test('what may not be said is not', () => {
+    const part = { windows: 'rare', side: 'lower' } as const
     for (const decision of all)
       for (const tail of ['exact', 'bound'] as const) {
+        expect(sentenceOf('model-x', decision, verdict(-9, tail), { part })).not.toMatch(FORBIDDEN_WORDS)
         const said = sentence(decision, -9, tail)
         expect(said).not.toMatch(FORBIDDEN_WORDS)
         expect(said).toContain('model-x')
@@ -474,7 +520,8 @@ describe('sentences', () => {
   test('the sentence of a conclusion is that of its decision and of the verdict that decides', () => {
     const conclusion: Conclusion = testDistillation({ ...rows(thief), ...owned, instrument })
     const { verdict } = conclusion.findings[1]!
-    expect(conclusion.sentence).toBe(sentenceOf('toy', 'evidence', verdict))
+    const { reasons } = conclusion.exploratory!
+    expect(conclusion.sentence).toBe(sentenceOf('toy', 'evidence', verdict, { reasons }))
     expect(conclusion.sentence).toContain('at most')
   })
 })
