@@ -55,20 +55,32 @@ export async function prepareQuestions(teacher: Teacher, size: QuestionSize): Pr
   return { prompts, completionTokens: size.completionTokens, sequences, reference }
 }
 
-/** Asks a suspect everything. @param seed randomness of its sampling. @param onProgress counts sampled tokens. */
+/**
+ * Asks a suspect everything. The text is judged twice, each time by a plan of its own: when all of it is there, and watched while it comes in.
+ * @param seed randomness of its sampling. @param onProgress counts sampled tokens.
+ */
 export async function ask(
   suspect: OpenSuspect,
   questions: Questions,
   options: {
     teacher: Teacher
     seed: string
+    /** Ids of all keys that will be tried; left out, the conclusions say that it is not on record. */
+    keyIds?: readonly string[]
     onProgress?: (done: number, total: number) => void
   },
-): Promise<{ readonly text: Asked; readonly rows: Asked }> {
-  const { teacher, seed, onProgress } = options
+): Promise<{ readonly text: Asked; readonly watched: Asked; readonly rows: Asked }> {
+  const { teacher, seed, keyIds, onProgress } = options
   const { vocabularySize, endOfText } = teacher
   const { prompts, completionTokens, sequences, reference } = questions
-  const shared = { suspect: suspect.name, contextWidth, vocabularySize, origin: ORIGIN }
+  const family = keyIds?.map((keyId) => ({ keyId, lane: 0 }))
+  const shared = {
+    suspect: suspect.name,
+    contextWidth,
+    vocabularySize,
+    origin: ORIGIN,
+    ...(family && { family }),
+  }
   const format = { contextWidth, vocabularySize }
 
   const completions = await suspect.complete(prompts, {
@@ -79,10 +91,17 @@ export async function ask(
   const answers = prompts.map((prompt, p) => ({ prompt, completion: completions[p]! }))
   // The teacher is no reference for itself: nothing would be left over.
   const references = suspect === teacher.suspect ? [] : [{ name: teacher.suspect.name, rows: reference }]
+  const said = textObservations(answers, { ...format, endOfText })
   return {
-    text: {
-      plan: createPlan({ ...shared, access: 'text', prompts }),
-      observations: textObservations(answers, { ...format, endOfText }),
+    text: { plan: createPlan({ ...shared, access: 'text', prompts }), observations: said },
+    watched: {
+      plan: createPlan({
+        ...shared,
+        access: 'text',
+        prompts,
+        stopping: { rule: 'e-process', fresh: false },
+      }),
+      observations: said,
     },
     rows: {
       plan: createPlan({

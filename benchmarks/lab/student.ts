@@ -44,7 +44,17 @@ export interface StudentOptions {
   readonly random: () => number
   /** Passes over the documents. @defaultValue 4: held-out loss is flat from 2 to 4, what it inherits still grows */
   readonly epochs?: number
-  /** Called after each step (128 examples, about 10 ms) with the examples seen and to be seen, over all epochs. */
+  /**
+   * Documents that it is trained on afterwards, as many epochs and with the same rates: fine-tuning on something else.
+   * @defaultValue none
+   */
+  readonly later?: readonly TokenIds[]
+  /**
+   * Rows of a table of logits that the previous two tokens add. Without it this model hardly learns what follows a window of two, which
+   * larger models do. @defaultValue 0: no such table
+   */
+  readonly pairRows?: number
+  /** Called after each step (128 examples, about 10 ms) with the examples seen and to be seen, over all epochs of one set of documents. */
   readonly onProgress?: (done: number, total: number) => void
 }
 
@@ -63,18 +73,32 @@ export async function trainStudent(
 ): Promise<Student> {
   assertOptions(options, {
     name: 'options',
-    keys: ['name', 'vocabularySize', 'random', 'epochs', 'onProgress'],
+    keys: ['name', 'vocabularySize', 'random', 'epochs', 'later', 'pairRows', 'onProgress'],
   })
-  const { name, vocabularySize, random, epochs = 4, onProgress = () => {} } = options
+  const {
+    name,
+    vocabularySize,
+    random,
+    epochs = 4,
+    later = [],
+    pairRows = 0,
+    onProgress = () => {},
+  } = options
   assertString(name, { name: 'options.name' })
   assertInteger(vocabularySize, { name: 'options.vocabularySize', min: 2 })
   assertInteger(epochs, { name: 'options.epochs', min: 1 })
+  assertInteger(pairRows, { name: 'options.pairRows' })
   assertAllTokenIds(documents, { name: 'documents', vocabularySize })
-  const model = await createModel({ vocabularySize, random })
+  assertAllTokenIds(later, { name: 'options.later', vocabularySize })
+  const model = await createModel({ vocabularySize, pairRows, random })
   const examples = examplesOf(documents, model)
   if (examples.targets.length === 0) throw new RangeError('"documents" expected at least one token, got none')
-  const loss = await runEpochs(model, examples, { epochs, random, onProgress })
-  return createStudent(model, { name, trainingTokens: examples.targets.length, loss })
+  const afterwards = examplesOf(later, model)
+  let loss = await runEpochs(model, examples, { epochs, random, onProgress })
+  if (afterwards.targets.length > 0) loss = await runEpochs(model, afterwards, { epochs, random, onProgress })
+  model.network.endTraining()
+  const trainingTokens = examples.targets.length + afterwards.targets.length
+  return createStudent(model, { name, trainingTokens, loss })
 }
 
 /** All epochs, each in an order of its own; all rates fall linearly to zero. @returns the mean loss of the last epoch. */
@@ -98,7 +122,6 @@ async function runEpochs(
       await turnOfEventLoop()
     }
   }
-  model.network.endTraining()
   return loss / (stepsPerEpoch * batchSize)
 }
 

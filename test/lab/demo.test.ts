@@ -61,17 +61,34 @@ function conclusion(parts: Partial<Conclusion>): Conclusion {
     plan: digest,
     profile: digest,
     keyId: key.keyId,
+    role: 'provider',
+    label: 'test',
+    lane: 0,
     access: 'text',
+    statistic: 'count',
     decision: 'no-evidence',
     sentence: 'A sentence.',
     findings: [],
-    controls: { instrument: undefined, repeatedWindows: 0 },
+    family: { size: 1, method: 'none' },
+    stopped: { rule: 'fixed' },
+    controls: {
+      instrument: undefined,
+      references: [],
+      seen: 200,
+      kept: 200,
+      repeatedWindow: 0,
+      burned: 0,
+      promptOverlap: 0,
+      notAligned: 0,
+      prompts: { planned: 1, answered: 1, marked: false },
+    },
     notes: [],
     ...parts,
   }
 }
 
-const decoys = { count: 99, p: 0.01, floor: 0.01, mean: 0.02, standardDeviation: 0.98 }
+const uniformity = { points: [], distance: 0.1, limit: 0.27, uniform: true }
+const decoys = { count: 99, p: 0.01, floor: 0.01, mean: 0.02, standardDeviation: 0.98, uniformity }
 const tested: Tested[] = [
   {
     truth: 'thief',
@@ -128,6 +145,29 @@ const experiment: Experiment = {
   ],
   students: [{ name: 'thief', parameters: 10, trainingTokens: 20, loss: 3.5 }],
   tested,
+  watched: [
+    {
+      truth: 'thief',
+      conclusion: conclusion({
+        decision: 'evidence',
+        findings: [
+          { statistic: 'count', deciding: true, verdict: verdict({ log10P: -7.5 }), decoys: undefined },
+        ],
+        stopped: {
+          rule: 'e-process',
+          fresh: false,
+          lnE: 7.5 * Math.LN10,
+          lnMaxE: 7.5 * Math.LN10,
+          futile: false,
+          path: [
+            { observations: 40, counted: 38, lnE: 0.5 * Math.LN10 },
+            { observations: 80, counted: 75, lnE: 3.25 * Math.LN10 },
+            { observations: 120, counted: 110, lnE: 7.5 * Math.LN10 },
+          ],
+        },
+      }),
+    },
+  ],
 }
 const summary = summarise(experiment, { quick: true })
 
@@ -189,6 +229,19 @@ describe('summary', () => {
         { text: 'marked', key: 'another', n: 99, greenRate: 0.25, log10P: 0, decision: 'no-evidence' },
       ],
       students: experiment.students,
+      watched: [
+        {
+          suspect: 'thief',
+          truth: 'thief',
+          decision: 'evidence',
+          log10P: -7.5,
+          path: [
+            { tokens: 40, n: 38, log10E: expect.closeTo(0.5) },
+            { tokens: 80, n: 75, log10E: expect.closeTo(3.25) },
+            { tokens: 120, n: 110, log10E: expect.closeTo(7.5) },
+          ],
+        },
+      ],
     })
   })
 
@@ -261,14 +314,18 @@ describe('text', () => {
     ])
   })
 
-  test('seed and sentences, wrapped at 100 columns', () => {
+  test('the e-value on its way', () => {
+    const rows = output.split('\n').map((line) => line.split('│').map((cell) => cell.trim()))
+    expect(rows).toContainEqual(['', 'suspect', '40', '80', '120', 'decision', ''])
+    expect(rows).toContainEqual(['', 'thief', '0.5', '3.3', '7.5', 'evidence', ''])
+  })
+
+  test('prose is wrapped at 100 columns', () => {
     expect(output).toContain('seed "a \\"seed\\""')
     expect(output).toContain('- A first sentence.')
     const prose = output.split('\n').filter((line) => !/[│─┌└├]/.test(line))
-    // Headings are not wrapped.
-    const lines = prose.slice(prose.findIndex((line) => line.startsWith('- A first')))
-    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100)
-    expect(lines.join(' ').replace(/\s+/g, ' ')).toContain(sentences[1]!.replace(/\s+/g, ' '))
+    expect(Math.max(...prose.map(({ length }) => length))).toBeLessThanOrEqual(100)
+    expect(prose.join(' ').replace(/\s+/g, ' ')).toContain(sentences[1]!.replace(/\s+/g, ' '))
   })
 
   test('a line break of the text begins a new line, and no word is lost over it', () => {
@@ -288,7 +345,9 @@ describe('text', () => {
   })
 
   test('an empty passage and no suspects are shown as such', () => {
-    expect(() => print({ suspects: [], detections: [] }, { prompt: [], completion: [] })).not.toThrow()
+    expect(() =>
+      print({ suspects: [], watched: [], detections: [] }, { prompt: [], completion: [] }),
+    ).not.toThrow()
   })
 })
 

@@ -71,6 +71,8 @@ export interface Experiment {
   readonly detections: readonly Detection[]
   readonly students: readonly Pick<Student, 'name' | 'parameters' | 'trainingTokens' | 'loss'>[]
   readonly tested: readonly Tested[]
+  /** The e-process over the same answers, one conclusion a suspect. */
+  readonly watched: readonly Tested[]
 }
 
 /** Runs everything. @param master the owner's key; the only randomness that does not come from the seed. */
@@ -123,6 +125,7 @@ export async function runExperiment(options: {
   )
   const questions = await prepareQuestions(teacher, size)
   const tested: Tested[] = []
+  const watched: Tested[] = []
   const suspects: readonly [Tested['truth'], OpenSuspect][] = [
     ['thief', thief],
     ['innocent', innocent],
@@ -132,11 +135,13 @@ export async function runExperiment(options: {
     const asked = await ask(suspect, questions, {
       teacher,
       seed: `${seed}/${suspect.name} answers`,
+      keyIds: [key.keyId],
       onProgress: onStep(`asking the ${suspect.name}`),
     })
     const judged = onStep(`judging the ${suspect.name}`)
     for (const access of [asked.text, asked.rows])
       tested.push({ truth, conclusion: judge(access, { profile, key, instrument }) })
+    watched.push({ truth, conclusion: judge(asked.watched, { profile, key, instrument }) })
     judged(1, 1)
   }
   const students = [thief, innocent].map(({ name, parameters, trainingTokens, loss }) => ({
@@ -145,7 +150,7 @@ export async function runExperiment(options: {
     trainingTokens,
     loss,
   }))
-  return { experiment: { seed, profile, passages, detections, students, tested }, teacher, key }
+  return { experiment: { seed, profile, passages, detections, students, tested, watched }, teacher, key }
 }
 
 /** The provider's mark: a quarter of the vocabulary green, chosen by the previous token, raised by 2 nats. */

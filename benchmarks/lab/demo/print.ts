@@ -6,9 +6,11 @@ import type { Profile } from '../../../src/keys/profile.ts'
 import { schemeOf } from '../../../src/schemes/from-profile.ts'
 import type { Teacher } from '../teacher.ts'
 import type { Passage } from './experiment.ts'
-import type { Summary, SuspectLine } from './summary.ts'
+import type { Summary, SuspectLine, WatchedLine } from './summary.ts'
 
-const WIDTH = 100
+/** A terminal may be narrower; elsewhere lines are as long as in one that is not. */
+const WIDTH = Math.min(100, process.stdout.columns ?? 100)
+const isNarrow = WIDTH < 100
 
 /** Where there is no colour, green tokens stand in brackets. */
 const green = pc.isColorSupported ? pc.green : (text: string) => `[${text}]`
@@ -25,16 +27,25 @@ export function printable(
   }: { passage: Passage; teacher: Teacher; profile: Profile; key: MarkKey; sentences: readonly string[] },
 ): string {
   return [
-    pc.bold('A passage sampled under the mark') +
-      `, tokens of its green lists ${pc.isColorSupported ? 'in green' : 'in brackets'} (a quarter would be by chance):`,
+    wrapped(
+      `${pc.bold('A passage sampled under the mark')}, tokens of its green lists ${pc.isColorSupported ? 'in green' : 'in brackets'} (a quarter would be by chance):`,
+    ),
     '',
     colouredPassage(passage, { teacher, profile, key }),
     '',
     detectionTable(summary.detections),
     '',
-    `${pc.bold('Was it trained on marked outputs?')} Key ${summary.keyId}, seed ${JSON.stringify(summary.seed)}. Lines with a dash stand beside the one that decides.`,
+    wrapped(
+      `${pc.bold('Was it trained on marked outputs?')} Key ${summary.keyId}, seed ${JSON.stringify(summary.seed)}. Lines with a dash stand beside the one that decides.`,
+    ),
     '',
     suspectTable(summary.suspects),
+    '',
+    wrapped(
+      `${pc.bold('Watched while it answers')}: log10 of the e-value after so many tokens of text. It may be stopped at any moment, and is evidence from 6 on.`,
+    ),
+    '',
+    watchedTable(summary.watched),
     '',
     ...sentences.map((sentence) => wrapped(`- ${sentence}`)),
   ].join('\n')
@@ -56,12 +67,14 @@ function colouredPassage(
   let out = `${pc.dim(wrapped(teacher.tokenizer.decode([...prompt])))}\n`
   for (const { text, shown } of pieces) {
     const isBreak = text.includes('\n')
-    if (!isBreak && text.startsWith(' ') && column + text.length > WIDTH) {
+    // Brackets take room, colours do not.
+    const { length } = pc.isColorSupported ? text : shown
+    if (!isBreak && text.startsWith(' ') && column + length > WIDTH) {
       out += `\n${shown.slice(1)}`
-      column = text.length - 1
+      column = length - 1
     } else {
       out += shown
-      column = isBreak ? 0 : column + text.length
+      column = isBreak ? 0 : column + length
     }
   }
   return out
@@ -75,6 +88,7 @@ function detectionTable(detections: Summary['detections']): string {
 }
 
 function suspectTable(lines: readonly SuspectLine[]): string {
+  const e = isNarrow ? [] : ['log10 e']
   const head = [
     'suspect',
     'access',
@@ -83,27 +97,55 @@ function suspectTable(lines: readonly SuspectLine[]): string {
     'green',
     '95 % interval',
     'log10 p',
-    'log10 e',
+    ...e,
     'decision',
   ]
   const table = new Table({ head, ...style })
   for (const line of lines) {
+    const byTop = line.access === 'rows' && line.statistic === 'count'
     table.push([
       line.suspect,
-      line.access === 'rows' ? 'full rows' : 'text only',
-      `${line.deciding ? '' : '- '}${line.statistic}${line.access === 'rows' && line.statistic === 'count' ? ' (top token)' : ''}`,
+      line.access === 'rows' ? (isNarrow ? 'rows' : 'full rows') : isNarrow ? 'text' : 'text only',
+      `${line.deciding ? '' : '- '}${line.statistic}${byTop ? (isNarrow ? ' (top)' : ' (top token)') : ''}`,
       line.n,
       line.greenRate.toFixed(3),
       line.interval ? line.interval.map((end) => end.toFixed(3)).join(' .. ') : '',
       decimal(line.log10P),
-      decimal(line.log10E),
+      ...(isNarrow ? [] : [decimal(line.log10E)]),
       decided(line.decision),
     ])
   }
   return table.toString()
 }
 
-const style = { style: { head: [], border: [] } }
+/** A column for the first, the last and every doubling of the points between them. */
+function watchedTable(lines: readonly WatchedLine[]): string {
+  const points = lines[0]?.path ?? []
+  const shown = [0, 1, 2, 4, 8, 16, 32, points.length - 1].filter(
+    (at, i, all) => at in points && all.indexOf(at) === i,
+  )
+  const table = new Table({
+    head: ['suspect', ...shown.map((at) => String(points[at]!.tokens)), 'decision'],
+    ...style,
+  })
+  for (const { suspect, path, decision } of lines)
+    table.push([
+      suspect,
+      ...shown.map((at) => (path[at] ? path[at].log10E.toFixed(1) : '')),
+      decided(decision),
+    ])
+  return table.toString()
+}
+
+const BORDERS =
+  'top top-left top-mid top-right left left-mid mid mid-mid right right-mid bottom bottom-left bottom-mid bottom-right'
+// Boxes take a quarter of a narrow line.
+const style = isNarrow
+  ? {
+      chars: { ...Object.fromEntries(BORDERS.split(' ').map((name) => [name, ''])), middle: ' ' },
+      style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    }
+  : { style: { head: [], border: [] } }
 
 /** Two decimals, and no minus before a zero. */
 function decimal(value: number): string {

@@ -18,6 +18,8 @@ export function showProgress(): { onStep: OnStep; stop: () => void } {
     const current = new SingleBar(
       {
         format: `${step.padEnd(28)} {bar} {percentage} % | {eta_formatted} left`,
+        // With the name and the time left, 80 columns.
+        barsize: 28,
         hideCursor: true,
         stream: process.stderr,
       },

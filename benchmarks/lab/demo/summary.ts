@@ -28,6 +28,16 @@ export interface SuspectLine {
   readonly decoys?: DecoyExhibit
 }
 
+/** How the e-value of one suspect grew while it answered. */
+export interface WatchedLine {
+  readonly suspect: string
+  readonly truth: Tested['truth']
+  readonly decision: Decision
+  /** Anytime-valid: 1 over the largest e-value. */
+  readonly log10P: number
+  readonly path: readonly { readonly tokens: number; readonly n: number; readonly log10E: number }[]
+}
+
 /** What `npm run demo -- --json` prints. */
 export interface Summary {
   readonly seed: string
@@ -42,11 +52,12 @@ export interface Summary {
   })[]
   readonly students: Experiment['students']
   readonly suspects: readonly SuspectLine[]
+  readonly watched: readonly WatchedLine[]
 }
 
 /** Flattens an experiment. */
 export function summarise(experiment: Experiment, { quick }: { quick: boolean }): Summary {
-  const { seed, profile, detections, students, tested } = experiment
+  const { seed, profile, detections, students, tested, watched } = experiment
   return {
     seed,
     quick,
@@ -58,6 +69,7 @@ export function summarise(experiment: Experiment, { quick }: { quick: boolean })
     }),
     students,
     suspects: tested.flatMap(suspectLines),
+    watched: watched.map(watchedLine),
   }
 }
 
@@ -78,4 +90,20 @@ export function suspectLines({ truth, conclusion }: Tested): SuspectLine[] {
     decision: deciding ? conclusion.decision : verdict.decision,
     ...(decoys && { decoys }),
   }))
+}
+
+function watchedLine({ truth, conclusion }: Tested): WatchedLine {
+  const { suspect, decision, stopped, findings } = conclusion
+  const points = stopped.rule === 'e-process' ? stopped.path : []
+  return {
+    suspect,
+    truth,
+    decision,
+    log10P: findings[0]!.verdict.log10P,
+    path: points.map(({ observations, counted, lnE }) => ({
+      tokens: observations,
+      n: counted,
+      log10E: lnE / Math.LN10,
+    })),
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { contextWidth, type Examples, previousIds } from './examples.ts'
 import { createNetwork, type Network, type NetworkInputs } from './network.ts'
-import { createTable, createZeroTable, gatherRows, learnRows, type Table } from './table.ts'
+import { addRows, createTable, createZeroTable, gatherRows, learnRows, type Table } from './table.ts'
 
 /** Found by held-out loss and inherited stain on 20,000 and 80,000 tokens of the lab's teacher (V = 2,048). */
 const settings = {
@@ -15,6 +15,8 @@ const settings = {
   /** Adagrad, for the tables. */
   embeddings: { spread: 0.2, rate: 0.3, damping: 0.01 },
   direct: { rate: 1.5, damping: 1 },
+  /** A window of two is met far more rarely, and at the rate of single tokens its row would learn single sentences by heart. */
+  pairs: { rate: 0.7, damping: 1 },
 }
 
 /** Examples in a batch: of 64, 128 and 256 the cheapest a token. */
@@ -27,15 +29,19 @@ export interface Model {
   readonly embeddings: Table
   /** Logits that the previous token adds. */
   readonly direct: Table
+  /** Logits that the previous two tokens add; one row serves all windows of one hash. Absent: none. */
+  readonly pairs: Table | undefined
   readonly network: Network
 }
 
 /** A model with starting weights. */
 export async function createModel({
   vocabularySize,
+  pairRows,
   random,
 }: {
   vocabularySize: number
+  pairRows: number
   random: () => number
 }): Promise<Model> {
   const { embeddingWidth, hidden } = settings
@@ -46,6 +52,7 @@ export async function createModel({
     padding: vocabularySize,
     embeddings: createTable({ rows, width: embeddingWidth }, { spread, random }),
     direct: createZeroTable({ rows, width: vocabularySize }),
+    pairs: pairRows > 0 ? createZeroTable({ rows: pairRows, width: vocabularySize }) : undefined,
     network: await createNetwork(
       { inputs: contextWidth * embeddingWidth, hidden, vocabularySize },
       { random },
@@ -54,8 +61,8 @@ export async function createModel({
 }
 
 /** Number of learned weights. */
-export function countParameters({ embeddings, direct, network }: Model): number {
-  return embeddings.values.length + direct.values.length + network.parameters
+export function countParameters({ embeddings, direct, pairs, network }: Model): number {
+  return embeddings.values.length + direct.values.length + (pairs?.values.length ?? 0) + network.parameters
 }
 
 /**
@@ -67,12 +74,13 @@ export async function trainBatch(
   batch: Examples,
   { decay }: { decay: number },
 ): Promise<number> {
-  const { embeddings, direct, network } = model
+  const { embeddings, direct, pairs, network } = model
   const { contexts, targets } = batch
   const rate = settings.networkRate * decay
   const { loss, gradients } = await network.train(inputsOf(model, contexts), targets, { rate })
   learnRows(embeddings, contexts, gradients.embeddings, decayed(settings.embeddings, decay))
   learnRows(direct, previousIds(contexts), gradients.direct, decayed(settings.direct, decay))
+  if (pairs) learnRows(pairs, pairNumbers(contexts, pairs), gradients.direct, decayed(settings.pairs, decay))
   return loss
 }
 
@@ -99,8 +107,20 @@ export function turnOfEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-function inputsOf({ embeddings, direct }: Model, contexts: Int32Array): NetworkInputs {
-  return { embeddings: gatherRows(embeddings, contexts), direct: gatherRows(direct, previousIds(contexts)) }
+function inputsOf({ embeddings, direct, pairs }: Model, contexts: Int32Array): NetworkInputs {
+  const added = gatherRows(direct, previousIds(contexts))
+  if (pairs) addRows(pairs, pairNumbers(contexts, pairs), added)
+  return { embeddings: gatherRows(embeddings, contexts), direct: added }
+}
+
+/** For each context the row of its last two ids. */
+function pairNumbers(contexts: Int32Array, { width, values }: Table): Int32Array {
+  const rows = values.length / width
+  return previousIds(contexts).map((id, i) => {
+    const before = contexts[(i + 1) * contextWidth - 2]!
+    // 2^32 over the golden ratio: neighbours in either id end far apart.
+    return (Math.imul(before * width + id, 0x9e3779b1) >>> 8) % rows
+  })
 }
 
 function decayed(

@@ -38,6 +38,12 @@ export function gatherRows({ width, values }: Table, ids: Int32Array): Float32Ar
   return rows
 }
 
+/** Adds the rows named by `ids` to rows that stand one after another. */
+export function addRows({ width, values }: Table, ids: Int32Array, rows: Float32Array): void {
+  for (const [i, id] of ids.entries())
+    for (let j = 0; j < width; j++) rows[i * width + j]! += values[id * width + j]!
+}
+
 /** Moves the rows named by `ids` against their gradients, which stand one after another. An id may occur more than once. */
 export function learnRows(table: Table, ids: Int32Array, gradients: Float32Array, rule: TableRule): void {
   const { width, values, squares } = table

@@ -38,7 +38,7 @@ export interface KeyedMark {
 }
 
 /** A prompt and what the model made of it. */
-export type Text = Required<TokenDocument>
+export type Text = Required<Omit<TokenDocument, 'skip'>>
 
 /** Keys of a benchmark protect nothing, so they may come from the seed. */
 export function keyedMarks(
