@@ -177,7 +177,8 @@ function scrambleChunks<T>(
   for (const start of drawChunks(items.length, options)) {
     const length = Math.min(options.size, items.length - start)
     const gone = drawPlaces(draw, { count: editCount(options.drop, { places: length }), places: length })
-    dropped.push(...gone.map((i) => start + i))
+    // One by one: a chunk can be longer than a call may have arguments.
+    for (const i of gone) dropped.push(start + i)
     edits += gone.length
     const goes = new Set(gone)
     const places = Array.from({ length }, (_, i) => start + i).filter((i) => !goes.has(i - start))

@@ -134,6 +134,12 @@ describe('replaceTokenChunks', () => {
 })
 
 describe('scrambleTokenChunks', () => {
+  test('a chunk may be as long as the text', () => {
+    const n = 300_000
+    const { ids, attack } = scrambleTokenChunks(numbered(n), { rate: 1, size: n, drop: 1, random: () => 0.5 })
+    expect([ids.length, attack.edits]).toEqual([0, n])
+  })
+
   test('keeps every token in its chunk, less what is dropped, and leaves the other chunks', () => {
     fc.assert(
       fc.property(
