@@ -6,7 +6,7 @@ import { createPlan, type PlanOptions, parsePlan, planDigest, promptsDigest } fr
 import { parseAnswers, parsePrompts } from '../../src/suspect/answers.ts'
 
 const page = readFileSync(new URL('../../docs/case-files.md', import.meta.url), 'utf8')
-const [planJson, promptsJson, answersJson] = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(
+const [planJson, promptsJson, answersJson] = [...page.matchAll(/```text\n([\s\S]*?)```/g)].map(
   ([, code]) => code!,
 )
 
