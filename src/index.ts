@@ -39,6 +39,7 @@ export { parseEvidence } from './detect/parse-evidence.ts'
 export { parseVerdict } from './detect/parse-verdict.ts'
 export type { Decision, DecisionRule, Family, Verdict } from './detect/verdict.ts'
 export type { Digest } from './digest.ts'
+export { type EngineCandidatesOptions, engineCandidates } from './integrations/engine-candidates.ts'
 export {
   createEngineMark,
   deriveEngineMark,

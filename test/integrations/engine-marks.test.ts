@@ -10,6 +10,7 @@ import { identify } from '../../src/detect/identify.ts'
 import { localise } from '../../src/detect/localise.ts'
 import { evidenceOf, judge } from '../../src/detect/merge-evidence.ts'
 import { parseVerdict } from '../../src/detect/parse-verdict.ts'
+import { engineCandidates } from '../../src/integrations/engine-candidates.ts'
 import type { EngineMark } from '../../src/integrations/engine-config.ts'
 import { createMarker } from '../../src/integrations/marker.ts'
 import { integersOfKey } from '../../src/keys/engine-profile.ts'
@@ -136,6 +137,26 @@ test('identify names the scheme and the key among all of them', () => {
     expect(names[best?.candidate ?? -1]).toBe(name)
     expect(family.size).toBe(names.length)
   }
+})
+
+test('ids and a key without a configuration: the candidates hold the right one, and identify names it', () => {
+  const about = { tokenizer: `sha256:${'0'.repeat(64)}` as const, vocabularySize: V, created: '2026-11-25' }
+  for (const name of WRITTEN) {
+    const candidates = engineCandidates(integersFor(name), about)
+    const { ids } = written(markOf(name), `candidates ${name}`, 400)
+    const { best } = identify([{ ids }], candidates, { alpha: 1e-4, minimumCounted: 16 })
+    expect([best?.profile.scheme, best?.profile.contextWidth]).toEqual([
+      markOf(name).profile.scheme,
+      markOf(name).profile.contextWidth,
+    ])
+    const others = engineCandidates(integersFor(name, 5n), about)
+    expect(identify([{ ids }], others, { alpha: 1e-4, minimumCounted: 16 }).best).toBeUndefined()
+  }
+  // Of two keys: SGLang's, TextSeal's and SynthID's of two layers, at three widths each. A key of zero seeds neither green lists nor SBW.
+  expect(engineCandidates([1n, 2n], about)).toHaveLength(12)
+  expect(engineCandidates([1n], about)).toHaveLength(19)
+  expect(engineCandidates([0n], about)).toHaveLength(15)
+  expect(() => engineCandidates([1] as never, about)).toThrow(TypeError)
 })
 
 test('schemes that flip a coin of their own are not written, and say so', () => {
