@@ -1,8 +1,9 @@
 /** What a result was measured on and from: no names of hosts or users, no paths. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The machine and the versions that shape a result. */
@@ -17,8 +18,13 @@ export interface Machine {
 /** @param packages names of installed packages whose versions matter. */
 export function machine(packages: readonly string[]): Machine {
   const require = createRequire(import.meta.url)
-  const version = (name: string): string =>
-    JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version
+  // Not by `require.resolve`: some packages do not export their package.json.
+  const version = (name: string): string => {
+    const folders = require.resolve.paths(name) ?? []
+    const file = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path))
+    if (file === undefined) throw new Error(`package "${name}" expected to be installed, was not found`)
+    return JSON.parse(readFileSync(file, 'utf8')).version
+  }
   return {
     cores: cpus().length,
     cpu: cpus()[0]?.model ?? 'unknown',
