@@ -3,9 +3,9 @@
  * in one table, at a place that the n-gram and the layer's key decide. Generated tokens only, with zeros before the first.
  *
  * With a table of 2^b entries only b bits of the n-gram matter (prf/engines/synthid.ts): n-grams that agree in them have the same bits under
- * every key. They count once, or the law would be wrong already for a few thousand tokens. What is left is a draw of distinct places of a
- * table whose share of ones is known, m of them a place; the binomial with that share is its law up to the table's own correlations. There
- * are no more than 2^b places, which is why the test of models refuses this scheme (docs/engines.md).
+ * every key, and count once. What is left is a draw of distinct places of a table whose share of ones is known, m of them an n-gram: without
+ * replacement, so at most as spread as the binomial with that share, up to the table's own correlations. There are no more than 2^b places,
+ * which is why the test of models refuses this scheme (docs/engines.md).
  */
 import type { EngineProfile, EngineSettings } from '../../keys/engine-profile.ts'
 import { markKeyWords } from '../../keys/mark-key.ts'
