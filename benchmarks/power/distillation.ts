@@ -8,11 +8,12 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { showProgress } from '../lab/demo/progress.ts'
 import { loadTeacher } from '../lab/teacher.ts'
-import { type KeyedMark, keyedMarks, type Mark } from './detection/corpora.ts'
+import type { KeyedMark } from './detection/corpora.ts'
 import { openCache } from './distillation/cache.ts'
 import { openCorpora } from './distillation/corpora.ts'
+import { distilledMarks } from './distillation/marks.ts'
 import { distillationProblems } from './distillation/problems.ts'
-import { HEADLINE_KEYS, SIZE, studentRecipes } from './distillation/recipe.ts'
+import { type DistilledMark, HEADLINE_KEYS, SIZE, studentRecipes } from './distillation/recipe.ts'
 import { type DistillationResult, resultText } from './distillation/result.ts'
 import {
   benchmarkQuestions,
@@ -57,7 +58,8 @@ async function run({ seed, minutes, judge, table }: Options): Promise<void> {
   const teacher = await loadTeacher()
   // The version changes with what files hold.
   const cache = await openCache({ version: 1, seed, SIZE })
-  const marks = (mark: Mark): KeyedMark[] => keyedMarks(mark, { teacher, seed, count: HEADLINE_KEYS })
+  const marks = (mark: DistilledMark): KeyedMark[] =>
+    distilledMarks(mark, { teacher, seed, count: HEADLINE_KEYS })
   const corpora = await openCorpora({ teacher, seed, cache, marks, onStep })
   const questions = await benchmarkQuestions(teacher)
   const workshop = openWorkshop({ teacher, corpora, questions, cache, seed, onStep })

@@ -61,7 +61,7 @@ export function keyedMarks(
 }
 
 /** Names a mark in seeds and progress lines. */
-export function markName(mark: Mark): string {
+export function markName(mark: Readonly<Record<string, string | number>>): string {
   return Object.values(mark).join(' ')
 }
 

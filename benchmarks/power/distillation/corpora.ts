@@ -7,9 +7,9 @@ import seedrandom from 'seedrandom'
 import { createMarker } from '../../../src/integrations/marker.ts'
 import { excerpts } from '../../lab/corpora.ts'
 import type { Teacher } from '../../lab/teacher.ts'
-import { type KeyedMark, type Mark, markName } from '../detection/corpora.ts'
+import { type KeyedMark, markName } from '../detection/corpora.ts'
 import { type Cache, cachedJson } from './cache.ts'
-import { SIZE } from './recipe.ts'
+import { type DistilledMark, SIZE } from './recipe.ts'
 
 /** Documents of the benchmark, sampled when they are first asked for. */
 export interface Corpora {
@@ -20,7 +20,7 @@ export interface Corpora {
   /** Unmarked answers to other prompts: the twin's training text, and the provider's counts. */
   apart(): Promise<number[][]>
   /** The marked answers to part of the prompts; which part depends on the key, so that two keys can share a student. */
-  marked(mark: Mark, key: number, share: number): Promise<Map<number, number[]>>
+  marked(mark: DistilledMark, key: number, share: number): Promise<Map<number, number[]>>
   /** Documents of the teaching novel itself, as many as it has. */
   human(): Promise<number[][]>
 }
@@ -30,7 +30,7 @@ export interface CorporaOptions {
   readonly teacher: Teacher
   readonly seed: string
   readonly cache: Cache
-  readonly marks: (mark: Mark) => readonly KeyedMark[]
+  readonly marks: (mark: DistilledMark) => readonly KeyedMark[]
   readonly onStep: (step: string) => (done: number, total: number) => void
 }
 

@@ -63,8 +63,7 @@ export function judge(
       cells[c]!.push(cellOf(about, found, { guard, alpha: court.alpha }))
     }
   for (const [c, { own, another }] of charges.entries()) {
-    // The published test is of green lists.
-    if (own.profile.scheme !== 'green-list') continue
+    if (!isOfGreenLists(own)) continue
     const { sequences } = court.questions
     const asked = looksOf(sequences.map(({ length }) => length))
     const tokens = topTokensOf(answered.likeliest, sequences, contextWidth)
@@ -73,6 +72,11 @@ export function judge(
     cells[c]!.push(cellOf(about, found, { guard: published(tokens, another).z, alpha: court.alpha }))
   }
   return cells
+}
+
+/** The published test is of green lists, whoever writes them. */
+function isOfGreenLists({ profile, key }: KeyedMark): boolean {
+  return schemeOf(profile, { lanes: key.format.lanes }).nullLaw.kind === 'bernoulli'
 }
 
 interface About {

@@ -33,7 +33,8 @@ export function distillationProblems(result: DistillationResult): string[] {
 function rowProblems(row: Row): string[] {
   const { mark, share, defence, cells } = row
   const name = studentName(row)
-  const expected = mark?.scheme === 'green-list' ? COLUMNS.length : COLUMNS.length - 1
+  const isOfGreenLists = mark?.scheme === 'green-list' || mark?.scheme === 'HF green list'
+  const expected = isOfGreenLists ? COLUMNS.length : COLUMNS.length - 1
   if (cells.length !== expected) return [`${name}: ${expected} cells expected, got ${cells.length}`]
   if (share < 1 || mark?.contextWidth !== 1 || defence !== undefined) return []
   const line = { rows: [row], label: '', width: 1, trained: '' }

@@ -37,7 +37,7 @@ export type Defence =
 /** A suspect of the benchmark. */
 export interface StudentRecipe {
   /** Absent: nothing in its training is marked. */
-  readonly mark?: Mark
+  readonly mark?: DistilledMark
   /** Which of the mark's keys. */
   readonly key: number
   /** Marked part of its documents. */
@@ -49,6 +49,19 @@ export interface StudentRecipe {
   readonly twin?: boolean
 }
 
+/** A mark as an engine writes it, from the engine's own configuration (marks.ts). */
+export type EngineWritten =
+  | { readonly scheme: 'vLLM gumbel'; readonly contextWidth: number }
+  | {
+      readonly scheme: 'HF green list'
+      readonly ratio: number
+      readonly delta: number
+      readonly contextWidth: 1
+    }
+
+/** All that the benchmark distils. */
+export type DistilledMark = Mark | EngineWritten
+
 const greenList = (contextWidth: number): Mark => ({
   scheme: 'green-list',
   gamma: 0.25,
@@ -57,9 +70,11 @@ const greenList = (contextWidth: number): Mark => ({
 })
 const gumbel = (contextWidth: number): Mark => ({ scheme: 'gumbel', contextWidth })
 const tournament = (contextWidth: number): Mark => ({ scheme: 'tournament', rounds: 30, contextWidth })
+const vllm = (contextWidth: number): EngineWritten => ({ scheme: 'vLLM gumbel', contextWidth })
+const HF: EngineWritten = { scheme: 'HF green list', ratio: 0.25, delta: 2, contextWidth: 1 }
 
-/** All marks, each with the number of its keys and the largest share of documents that is sampled under them. */
-export const MARKS: readonly Mark[] = [
+/** All marks; the innocent is judged under each. */
+export const MARKS: readonly DistilledMark[] = [
   greenList(1),
   greenList(2),
   greenList(3),
@@ -67,6 +82,9 @@ export const MARKS: readonly Mark[] = [
   gumbel(2),
   tournament(1),
   tournament(2),
+  vllm(1),
+  vllm(2),
+  HF,
 ]
 
 /** The rows that were promised: these have five keys. */
@@ -95,7 +113,11 @@ export const INNOCENT: StudentRecipe = { key: 0, share: 0, filler: 'teacher' }
 
 /** All suspects, those of the promised rows first. */
 export function studentRecipes(): StudentRecipe[] {
-  const student = (mark: Mark, share: number, about: Partial<StudentRecipe> = {}): StudentRecipe => ({
+  const student = (
+    mark: DistilledMark,
+    share: number,
+    about: Partial<StudentRecipe> = {},
+  ): StudentRecipe => ({
     mark,
     key: 0,
     share,
@@ -111,6 +133,7 @@ export function studentRecipes(): StudentRecipe[] {
       HEADLINES.map(({ mark, share }) => student(mark, share, { key: k + 1 })),
     ).flat(),
     ...DEFENCES.map((defence) => student(greenList(1), 0.2, { defence })),
+    ...[1, 0.2].flatMap((share) => [vllm(1), vllm(2), HF].map((mark) => student(mark, share))),
     ...[1, 2, 3].flatMap((width) => SHARES.map((share) => student(greenList(width), share))),
     ...OTHER_SHARES.flatMap((share) =>
       [gumbel, tournament].flatMap((mark) => [1, 2].map((width) => student(mark(width), share))),

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { exposureOf } from '../../../src/distill/exposure.ts'
-import { type KeyedMark, type Mark, markName } from '../detection/corpora.ts'
+import { type KeyedMark, markName } from '../detection/corpora.ts'
 import { cachedJson, openCache } from './cache.ts'
 import { type Charge, type Court, judge } from './judge.ts'
 import {
+  type DistilledMark,
   HEADLINE_KEYS,
   HEADLINES,
   MARKS,
@@ -19,14 +20,14 @@ import { hasAnswers, readAnswers, referenceRows, type Workshop } from './suspect
 
 /** What {@link holdTrials} needs beside the suspects. */
 export interface TrialOptions {
-  readonly marks: (mark: Mark) => readonly KeyedMark[]
+  readonly marks: (mark: DistilledMark) => readonly KeyedMark[]
   readonly alpha: number
 }
 
 /** One row a suspect and key, in the order of the recipe. */
 export async function holdTrials(workshop: Workshop, { marks, alpha }: TrialOptions): Promise<Row[]> {
   const { cache, onStep, seed } = workshop
-  const verdicts = await openCache({ version: 1, seed, SIZE, alpha, sources: sourcesDigest() })
+  const verdicts = await openCache({ version: 1, seed, SIZE, MARKS, alpha, sources: sourcesDigest() })
   let court: Court | undefined
   const rows: Row[] = []
   for (const recipe of studentRecipes()) {
@@ -50,7 +51,7 @@ export async function holdTrials(workshop: Workshop, { marks, alpha }: TrialOpti
 }
 
 interface Charged {
-  readonly mark: Mark
+  readonly mark: DistilledMark
   readonly key: number
 }
 
