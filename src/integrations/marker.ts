@@ -109,7 +109,7 @@ export function createMarker(
       if (actsOn === 'distribution' && occursEarlier(ids, contextWidth)) return false
       // The host is about to sample from columns beyond the vocabulary.
       if (actsOn === 'distribution' && !canCome(logits, vocabularySize)) return false
-      if (when?.(ids) === false) return false
+      if (when !== undefined && !answerOf(when, ids)) return false
       for (const { scheme, key, lane } of layers) {
         if (!inLayer(key, context)) continue
         scheme.mark(logits, { key, context, lane })
@@ -118,6 +118,14 @@ export function createMarker(
       return false
     },
   })
+}
+
+/** Anything but a boolean, a promise for one, would be taken for yes: a host that forgot a return would mark what it meant to leave. */
+function answerOf(when: (ids: TokenIds) => boolean, ids: TokenIds): boolean {
+  const answer: unknown = when(ids)
+  if (typeof answer !== 'boolean')
+    throw new TypeError(`"options.when" expected to return true or false, got ${describe(answer)}`)
+  return answer
 }
 
 interface ServingLayer {

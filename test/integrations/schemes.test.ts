@@ -132,6 +132,17 @@ describe.each(every)('%s: `when`', (name, scheme) => {
     if (name !== 'green list') expect(markAt(marker, [5, 3, 5])).toBe(false)
   })
 
+  test.each([undefined, 0, 'no', Promise.resolve(false)])(
+    'answers true or false: %o is refused',
+    (answer) => {
+      const marker = createMarker(profile, [key], { when: () => answer as unknown as boolean })
+      const row = Float32Array.from({ length: vocabularySize }, (_, token) => token / vocabularySize)
+      expect(() => marker.mark(row, [1, 2, 3, 4])).toThrow(
+        /^"options.when" expected to return true or false, got/,
+      )
+    },
+  )
+
   test.each([true, 'yes', {}, null])('is a function: %o is refused', (when) => {
     const options = { when } as unknown as MarkerOptions
     expect(() => createMarker(profile, [key], options)).toThrow(
