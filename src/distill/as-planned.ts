@@ -3,13 +3,13 @@
  * conclusion says why.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { assertArray } from '../assert.ts'
+import { assertArray, assertInteger } from '../assert.ts'
 import { bytesToHex, utf8ToBytes } from '../bytes.ts'
 import { canonicalJson } from '../digest.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import { type Profile, roleRanges } from '../keys/profile.ts'
-import type { Plan } from '../plan/plan.ts'
+import { isOrdered, type Plan, promptsDigest } from '../plan/plan.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
 import { assertExposure, type Exposure } from './exposure.ts'
@@ -75,6 +75,15 @@ export function assertObservedAsPlanned(
     references: plan.references.length,
     windows: windowRuleOf(plan),
   }
+  const { markedText } = plan.prompts
+  if (markedText !== undefined && observations.markedText !== markedText.digest)
+    throw new RangeError(
+      `"${name}.markedText" expected the ${markedText.documents} documents of digest ${markedText.digest} as planned, got others`,
+    )
+  if (isOrdered(plan) && observations.repeatedPrompts > 0)
+    throw new RangeError(
+      `"${name}" expected prompts that differ, for their order decides, got ${observations.repeatedPrompts} that were put before: their answers could be put in any order`,
+    )
   for (const field of [
     'access',
     'topK',
@@ -90,26 +99,62 @@ export function assertObservedAsPlanned(
   }
 }
 
+/** How many prompts were answered, and how many before the last of these were not. */
+export interface Answered {
+  readonly count: number
+  readonly passedOver: number
+}
+
 /**
- * The observations are of the plan's prompts, or of the first of them.
- * @param prompts all prompts of the plan, needed where only the first of them were answered.
- * @returns how many prompts were answered; undefined where prompts are chosen while the test runs.
+ * The observations are of the plan's prompts, or of some of them in the plan's order.
+ * @param about.prompts all prompts of the plan, needed where not all of them were answered.
+ * @param about.asked their places, where those that were answered are not the first ones.
+ * @returns undefined where prompts are chosen while the test runs.
  */
 export function answeredPrompts(
   plan: Plan,
   observations: Observations,
-  prompts: readonly TokenIds[] | undefined,
-): number | undefined {
+  about: { readonly prompts: readonly TokenIds[] | undefined; readonly asked: readonly number[] | undefined },
+): Answered | undefined {
   const { stopping } = plan
-  if (observations.prompts === plan.prompts.digest) return plan.prompts.count
+  const { prompts, asked } = about
+  if (observations.prompts === plan.prompts.digest) return { count: plan.prompts.count, passedOver: 0 }
   if (stopping.rule === 'e-process' && stopping.fresh) return undefined
-  const answered = prompts === undefined ? undefined : firstPrompts(plan, observations, prompts)
-  if (answered !== undefined) return answered
+  if (asked !== undefined) return answeredAt(plan, observations, { prompts, asked })
+  const first = prompts === undefined ? undefined : firstPrompts(plan, observations, prompts)
+  if (first !== undefined) return { count: first, passedOver: 0 }
   const also =
     prompts === undefined ? ' (or the first of them, with all as "test.prompts")' : ' or the first of them'
   throw new RangeError(
     `"test.observations.prompts" expected ${plan.prompts.digest} as planned${also}, got ${observations.prompts}`,
   )
+}
+
+/** The observations are of these prompts. Whatever was passed over, it is said. */
+function answeredAt(
+  plan: Plan,
+  observations: Observations,
+  { prompts, asked }: { prompts: readonly TokenIds[] | undefined; asked: readonly number[] },
+): Answered {
+  assertArray(asked, { name: 'test.asked', expected: 'an array of places of prompts' })
+  assertArray(prompts, { name: 'test.prompts', expected: 'all prompts of the plan beside "test.asked"' })
+  const all = prompts!
+  if (promptsDigest(all) !== plan.prompts.digest)
+    throw new RangeError(
+      `"test.prompts" expected the prompts of the plan, with digest ${plan.prompts.digest}, got others`,
+    )
+  for (const [i, place] of asked.entries())
+    assertInteger(place, {
+      name: `test.asked[${i}]`,
+      min: i === 0 ? 0 : asked[i - 1]! + 1,
+      max: all.length - 1,
+    })
+  if (promptsDigest(asked.map((place) => all[place]!)) !== observations.prompts)
+    throw new RangeError(
+      `"test.observations.prompts" expected the prompts at "test.asked", got ${observations.prompts}`,
+    )
+  const passedOver = asked.length === 0 ? 0 : asked.at(-1)! + 1 - asked.length
+  return { count: asked.length, passedOver }
 }
 
 /** The rule under which the plan's positions are kept: marked prompts burn windows, and so do prompts that are chosen on the way. */
@@ -157,7 +202,7 @@ export function assertPlannedExposure(plan: Plan, exposure: Exposure | undefined
 /** Why a conclusion is exploratory: everything that was open when the plan was made. */
 export function exploratoryReasons(
   plan: Plan,
-  { keyId, lane, answered }: { keyId: string; lane: number; answered: number | undefined },
+  { keyId, lane, answered }: { keyId: string; lane: number; answered: Answered | undefined },
 ): readonly string[] {
   const reasons: string[] = []
   const { family, prompts, stopping } = plan
@@ -165,9 +210,17 @@ export function exploratoryReasons(
     reasons.push('the plan names no family of keys, so how many keys were tried is not on record')
   else if (!family.some((planned) => planned.keyId === keyId && planned.lane === lane))
     reasons.push(`key ${keyId}, lane ${lane}, is not in the family that the plan names`)
-  if (stopping.rule === 'fixed' && answered !== undefined && answered < prompts.count)
+  if (prompts.marked && prompts.markedText === undefined)
     reasons.push(
-      `${answered} of the ${prompts.count} planned prompts were answered, and the plan has no rule to stop early`,
+      'the plan does not say what its marked prompts were cut out of, or that they are whole texts, so windows that their writer had used may count as new',
+    )
+  if (stopping.rule === 'fixed' && answered !== undefined && answered.count < prompts.count)
+    reasons.push(
+      `${answered.count} of the ${prompts.count} planned prompts were answered, and the plan has no rule to stop early`,
+    )
+  else if (answered !== undefined && answered.passedOver > 0)
+    reasons.push(
+      `${answered.passedOver} of the first ${answered.count + answered.passedOver} planned prompts have no answer`,
     )
   return reasons
 }

@@ -76,6 +76,7 @@ export function attribute(test: AttributionTest): Attribution {
       'instrument',
       'exposure',
       'prompts',
+      'asked',
       'answers',
       'calibration',
     ],

@@ -21,7 +21,10 @@ import { weightedScoreSum } from './score-pairs.ts'
 /** How the tested key compares with decoys. It decides nothing. */
 export interface DecoyExhibit {
   readonly count: number
-  /** (1 + number of decoys at least as high) / (count + 1): exact at any count, but never below `floor`. */
+  /**
+   * (1 + number of decoys at least as high) / (count + 1): exact at any count, but never below `floor`. With planned looks, of which the best is
+   * shown, times (k + 1)(k + 2) of look k: what the look pays.
+   */
   readonly p: number
   readonly floor: number
   /** Mean and standard deviation of the decoys' standardised statistics: about 0 and 1 if the instrument is in order. */
@@ -80,14 +83,15 @@ export function decoyDraws(
 /**
  * Compares a key with `count` decoys; undefined where there is nothing to compare.
  * @param decoys.draws what `decoyDraws` gave, where it is known already.
+ * @param decoys.price what p is multiplied by, where the pairs are those of one of several looks.
  */
 export function decoyExhibit(
   weighted: WeightedPairs,
   tested: { scheme: Scheme; key: MarkKey; lane: number },
-  decoys: { material: Uint8Array; count: number; draws?: readonly number[] },
+  decoys: { material: Uint8Array; count: number; draws?: readonly number[]; price?: number },
 ): DecoyExhibit | undefined {
   const { coefficients } = weighted
-  const { count } = decoys
+  const { count, price = 1 } = decoys
   if (count === 0 || coefficients.length === 0) return undefined
   const draws = decoys.draws ?? decoyDraws(weighted, tested, decoys)
   const law = tested.scheme.nullLaw
@@ -95,9 +99,11 @@ export function decoyExhibit(
   const scale = Math.sqrt(weightedVariance(law, coefficients))
   const mean = draws.reduce((total, draw) => total + draw, 0) / count
   const squares = draws.reduce((total, draw) => total + (draw - mean) ** 2, 0)
+  const { p, floor } = decoyP(weightedScoreSum(weighted, tested), draws)
   return Object.freeze({
     count,
-    ...decoyP(weightedScoreSum(weighted, tested), draws),
+    p: Math.min(1, p * price),
+    floor: Math.min(1, floor * price),
     mean: (mean - expected) / scale,
     standardDeviation: Math.sqrt(squares / Math.max(1, count - 1)) / scale,
     uniformity: uniformityOf(draws, { law, coefficients, expected, scale }),

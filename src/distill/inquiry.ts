@@ -17,7 +17,7 @@ import { type Profile, profileDigest } from '../keys/profile.ts'
 import { type Plan, planDigest } from '../plan/plan.ts'
 import { holm } from '../stats/multiplicity.ts'
 import { nullMean } from '../stats/tail.ts'
-import { exploratoryReasons } from './as-planned.ts'
+import { type Answered, exploratoryReasons } from './as-planned.ts'
 import {
   type Conclusion,
   type Controls,
@@ -43,7 +43,7 @@ export interface Inquiry {
   readonly observations: Observations
   readonly exposure: Exposure | undefined
   /** Prompts that were answered; undefined where they are chosen on the way. */
-  readonly answered: number | undefined
+  readonly answered: Answered | undefined
   readonly answers: Digest | undefined
   readonly calibration: StrengthCalibration | undefined
 }
@@ -249,7 +249,7 @@ function exhibitor(plan: Plan, observations: Observations, answers: Digest | und
     known.set(sample, ofSample)
     const draws = ofSample.get(layer) ?? decoyDraws(own, tested, { material, count })
     ofSample.set(layer, draws)
-    return decoyExhibit(own, tested, { material, count, draws })
+    return decoyExhibit(own, tested, { material, count, draws, price: 1 / (sample.look?.share ?? 1) })
   }
 }
 
@@ -404,7 +404,7 @@ function controlsOf(
     notAligned,
     prompts: Object.freeze({
       planned: plan.prompts.count,
-      ...(answered === undefined ? {} : { answered }),
+      ...(answered === undefined ? {} : { answered: answered.count }),
       marked: plan.prompts.marked,
     }),
   })

@@ -17,6 +17,7 @@ export {
   type Observation,
   type Observations,
   type WindowRule,
+  windowsBurnedBy,
 } from './observations/observed.ts'
 export { type RowOptions, rowObservations } from './observations/rows.ts'
 export { completionRows, type TextOptions, textObservations } from './observations/text.ts'

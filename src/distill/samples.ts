@@ -86,14 +86,18 @@ function lookSamples(
   return statisticsOf(plan).map((statistic) => ({ ...sampleOf(plan, seen, { statistic, exposure }), look }))
 }
 
-/** Four one-sided tests: windows that a mask at inference would cover, and the others, in both directions. */
+/**
+ * Four one-sided tests: windows that a mask at inference would cover, and the others, in both directions. From below nothing is taken off:
+ * negated, -(p - beta r), a reference has a positive weight, and a reference that carries the mark would make it the suspect's.
+ */
 function classSamples(plan: Plan, list: readonly Observation[], exposure: WindowCounts): readonly Sample[] {
   const { frequent } = plan.classes!
   const isFrequent = list.map(({ window }) => exposure.count(window) >= frequent)
   return (['frequent', 'rare'] as const).flatMap((windows) => {
     const own = list.filter((_, i) => isFrequent[i] === (windows === 'frequent'))
     const upper = sampleOf(plan, own, { statistic: plan.statistic, exposure })
-    const lower = { ...upper, weighted: negated(upper.weighted), equal: false }
+    const counted = sampleOf(plan, own, { statistic: 'count', exposure })
+    const lower = { ...counted, deciding: true, weighted: negated(counted.weighted), equal: false }
     return [
       { ...upper, part: { windows, side: 'upper' as const } },
       { ...lower, part: { windows, side: 'lower' as const } },

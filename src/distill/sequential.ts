@@ -26,7 +26,7 @@ import { firstChoice } from './count.ts'
 import type { Exposure } from './exposure.ts'
 import { familySize } from './family-size.ts'
 import type { Tested } from './measure.ts'
-import { assertObservations, type Observation, type Observations } from './observations.ts'
+import { assertObservations, type Observation, type Observations, windowsBurnedBy } from './observations.ts'
 
 /** What {@link createSequentialTest} is given. */
 export interface SequentialOptions {
@@ -71,8 +71,7 @@ export interface SequentialPoint {
 export interface SequentialTest {
   /**
    * Takes the next observations.
-   * @param observations made as the plan says; where prompts are chosen on the way, under the rule "globally-first" with all earlier text
-   * given as `markedText`.
+   * @param observations made as the plan says. Under the rule "globally-first" a window is left out that any text of an earlier call holds.
    * @throws TypeError or RangeError for observations that are not as planned.
    */
   add(observations: Observations): SequentialState
@@ -105,6 +104,8 @@ export function createSequentialTest(options: SequentialOptions): SequentialTest
   const process = createProcess(plan, { scheme, key, lane }, exposure)
   const lnThreshold = Math.log(familySize(plan, [{ keyId: key.keyId, lane }])) - Math.log(plan.alpha)
   const path: SequentialPoint[] = []
+  // What earlier calls brought, those windows included that were not scored: within one call the constructor sees to it.
+  const burned = createTupleSet(plan.contextWidth)
 
   function stateNow(): SequentialState {
     const { n: counted, lnE, lnMaxE } = process.stopped()
@@ -128,7 +129,9 @@ export function createSequentialTest(options: SequentialOptions): SequentialTest
     add(observations: Observations) {
       assertObservations(observations, { name: 'observations' })
       assertObservedAsPlanned(plan, observations, { name: 'observations' })
-      for (const observation of observations.list) process.take(observation)
+      for (const observation of observations.list)
+        if (burned.find(observation.window) === undefined) process.take(observation)
+      addAll(burned, windowsBurnedBy(observations), plan.contextWidth)
       const { n: counted, lnE } = process.stopped()
       path.push(Object.freeze({ observations: process.observed(), counted, lnE }))
       return stateNow()
@@ -137,6 +140,11 @@ export function createSequentialTest(options: SequentialOptions): SequentialTest
       return stateNow()
     },
   })
+}
+
+function addAll(set: TupleSet, others: TupleSet, width: number): void {
+  const words = others.toWords()
+  for (let i = 0; i < others.size; i++) set.indexOf(words.subarray(i * width, (i + 1) * width))
 }
 
 /** An e-process that takes one observation at a time. */

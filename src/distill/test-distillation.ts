@@ -34,6 +34,8 @@ export interface SuspectTest {
   readonly exposure?: Exposure
   /** All prompts of the plan, where only the first of them were answered. */
   readonly prompts?: readonly TokenIds[]
+  /** Places of the prompts that were answered, ascending, where others before them were not: then the conclusion is exploratory. Needs `prompts`. */
+  readonly asked?: readonly number[]
   /** Digest of the last line of the answer log: decoy keys are derived from it. @defaultValue the digest of the observations */
   readonly answers?: Digest
   /** What students of a known marked share showed, to speak of a share beside the tilt. @defaultValue none: no share is named */
@@ -54,6 +56,7 @@ const SUSPECT_KEYS = [
   'instrument',
   'exposure',
   'prompts',
+  'asked',
   'answers',
   'calibration',
 ] as const
@@ -95,12 +98,12 @@ export function resolveCandidate(
 
 /** Checks what is asked about a suspect against its plan, and the plan against the keys to be tried. */
 export function resolveInquiry(test: SuspectTest, candidates: readonly Candidate[]): Inquiry {
-  const { observations, exposure, prompts, answers, calibration } = test
+  const { observations, exposure, prompts, asked, answers, calibration } = test
   const plan = parsePlan(test.plan)
   for (const { profile } of candidates) assertPlanFits(plan, profile)
   assertObservations(observations, { name: 'test.observations' })
   assertObservedAsPlanned(plan, observations, { name: 'test.observations' })
-  const answered = answeredPrompts(plan, observations, prompts)
+  const answered = answeredPrompts(plan, observations, { prompts, asked })
   assertPlannedExposure(plan, exposure)
   if (answers !== undefined)
     assertString(answers, {

@@ -20,6 +20,8 @@ export function assertAgreement(plan: Plan, { name }: { name: string }): void {
   if (statistic === 'contrast' && references.length === 0)
     refuse('references', 'at least one reference for the contrast statistic', 'none')
 
+  if (prompts.markedText !== undefined && !prompts.marked)
+    refuse('prompts.markedText', 'none unless prompts are marked', 'some')
   if (prompts.marked) assertBurnable(plan, refuse)
   else if (counted !== undefined)
     refuse('counted', 'none unless prompts are marked: otherwise all pairs count', String(counted))

@@ -24,6 +24,13 @@ export interface PlannedExposure {
   readonly digest: Digest
 }
 
+/** Documents of token ids. Frozen. */
+export interface PlannedText {
+  readonly documents: number
+  /** Of the JSON array of their id arrays, as that of prompts. */
+  readonly digest: Digest
+}
+
 /**
  * When the test looks, and when it ends. Frozen.
  *
@@ -103,6 +110,12 @@ export function readExposure(value: unknown, { name }: { name: string }): Planne
     tokens,
     digest: readDigest(digest, { name: `${name}.digest` }),
   })
+}
+
+export function readText(value: unknown, { name }: { name: string }): PlannedText {
+  const { documents, digest } = ownFields(value, { name, keys: ['documents', 'digest'] })
+  assertInteger(documents, { name: `${name}.documents` })
+  return Object.freeze({ documents, digest: readDigest(digest, { name: `${name}.digest` }) })
 }
 
 const RULE_KEYS = { fixed: [], looks: ['first', 'looks'], 'e-process': ['fresh', 'futility'] } as const

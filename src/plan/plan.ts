@@ -22,6 +22,7 @@ import {
   readInteger,
   readPower,
   readStopping,
+  readText,
   type WindowClasses,
 } from './parts.ts'
 import type { Access, Plan, Statistic } from './record.ts'
@@ -46,6 +47,11 @@ export interface PlanOptions {
   readonly pickedBy?: string
   /** The prompts contain text marked under a key that will be tried. @defaultValue false */
   readonly markedPrompts?: boolean
+  /**
+   * With marked prompts: the documents that they were cut out of, and any other text marked under a key that will be tried; an empty array where
+   * prompts are whole texts. The same goes to the constructor of observations. @defaultValue left out, and the conclusion is exploratory
+   */
+  readonly markedText?: readonly TokenIds[]
   /** @defaultValue left out; its temperature 1 */
   readonly completion?: Omit<PlannedCompletion, 'temperature'> & { readonly temperature?: number }
   /** @defaultValue none */
@@ -96,8 +102,8 @@ const TERM_KEYS = [
   'family',
 ] as const
 const PLAN_KEYS = ['format', 'prompts', ...TERM_KEYS] as const
-const PROMPTS_KEYS = ['origin', 'pickedBy', 'count', 'tokens', 'digest', 'marked'] as const
-const OPTION_KEYS = ['prompts', 'origin', 'pickedBy', 'markedPrompts', ...TERM_KEYS] as const
+const PROMPTS_KEYS = ['origin', 'pickedBy', 'count', 'tokens', 'digest', 'marked', 'markedText'] as const
+const OPTION_KEYS = ['prompts', 'origin', 'pickedBy', 'markedPrompts', 'markedText', ...TERM_KEYS] as const
 
 /** Fewer hardly ever are evidence at 1e-6. */
 const FIRST_LOOK = 250
@@ -116,7 +122,7 @@ const FIRST_LOOK = 250
  */
 export function createPlan(options: PlanOptions): Plan {
   const given = ownFields(options, { name: 'options', keys: OPTION_KEYS })
-  const { prompts, origin, pickedBy, markedPrompts: marked = false, ...terms } = given
+  const { prompts, origin, pickedBy, markedPrompts: marked = false, markedText, ...terms } = given
   assertBoolean(marked, { name: 'options.markedPrompts' })
   const stopping = withStoppingDefaults(terms.stopping, { marked })
   const asksFresh = (stopping as { fresh?: unknown } | undefined)?.fresh === true
@@ -141,8 +147,18 @@ export function createPlan(options: PlanOptions): Plan {
   )
   const asked = {
     ...readOrigin({ origin, pickedBy }, { name: 'options' }),
-    ...countedPrompts(prompts, { vocabularySize: checked.vocabularySize }),
+    ...countedPrompts(prompts, {
+      vocabularySize: checked.vocabularySize,
+      mayRepeat: !isOrdered(checked),
+    }),
     marked,
+    ...optional('markedText', markedText, (texts) => {
+      const documents = idArrays(texts, {
+        name: 'options.markedText',
+        vocabularySize: checked.vocabularySize,
+      })
+      return Object.freeze({ documents: documents.length, digest: promptsDigest(documents) })
+    }),
   }
   return agreedPlan(checked, asked, { name: 'options' })
 }
@@ -157,7 +173,10 @@ export function parsePlan(input: unknown): Plan {
   assertOneOf(format, { name: 'plan.format', values: ['dyetrace/plan-1'] })
   const checked = readTerms(terms, { name: 'plan' })
   const name = 'plan.prompts'
-  const { origin, pickedBy, count, tokens, digest, marked } = ownFields(put, { name, keys: PROMPTS_KEYS })
+  const { origin, pickedBy, count, tokens, digest, marked, markedText } = ownFields(put, {
+    name,
+    keys: PROMPTS_KEYS,
+  })
   assertInteger(count, { name: `${name}.count`, min: 1 })
   assertInteger(tokens, { name: `${name}.tokens`, min: 1 })
   assertBoolean(marked, { name: `${name}.marked` })
@@ -167,6 +186,7 @@ export function parsePlan(input: unknown): Plan {
     tokens,
     digest: readDigest(digest, { name: `${name}.digest` }),
     marked,
+    ...optional('markedText', markedText, (text) => readText(text, { name: `${name}.markedText` })),
   }
   return agreedPlan(checked, asked, { name: 'plan' })
 }
@@ -243,19 +263,48 @@ function readOrigin(
   }
 }
 
+/** True where the result depends on the order of the prompts. */
+export function isOrdered({ stopping, counted }: Pick<Plan, 'stopping' | 'counted'>): boolean {
+  return (
+    stopping.rule === 'looks' || counted !== undefined || (stopping.rule === 'e-process' && !stopping.fresh)
+  )
+}
+
 function countedPrompts(
   prompts: unknown,
-  { vocabularySize }: { vocabularySize: number },
+  { vocabularySize, mayRepeat }: { vocabularySize: number; mayRepeat: boolean },
 ): Pick<Plan['prompts'], 'count' | 'tokens' | 'digest'> {
-  assertArray(prompts, { name: 'options.prompts', expected: 'an array of token id arrays' })
-  const put = Array.from(prompts as ArrayLike<unknown>, (ids, i) => {
-    assertTokenIds(ids, { name: `options.prompts[${i}]`, vocabularySize })
-    return ids
-  })
+  const put = idArrays(prompts, { name: 'options.prompts', vocabularySize })
+  if (!mayRepeat) assertDifferent(put)
   const tokens = put.reduce((sum, { length }) => sum + length, 0)
   if (tokens === 0)
     throw new RangeError('"options.prompts" expected at least one prompt that is not empty, got none')
   return { count: put.length, tokens, digest: promptsDigest(put) }
+}
+
+function idArrays(
+  value: unknown,
+  { name, vocabularySize }: { name: string; vocabularySize: number },
+): readonly TokenIds[] {
+  assertArray(value, { name, expected: 'an array of token id arrays' })
+  return Array.from(value as ArrayLike<unknown>, (ids, i) => {
+    assertTokenIds(ids, { name: `${name}[${i}]`, vocabularySize })
+    return ids
+  })
+}
+
+/** Answers to equal prompts could be put in any order afterwards, the one that suits the key included. */
+function assertDifferent(prompts: readonly TokenIds[]): void {
+  const places = new Map<string, number>()
+  for (const [i, ids] of prompts.entries()) {
+    const name = Array.from(ids).join()
+    const before = places.get(name)
+    if (before !== undefined)
+      throw new RangeError(
+        `"options.prompts[${i}]" expected prompts that differ, for their order decides (stopping rule, counted), got that of options.prompts[${before}] again`,
+      )
+    places.set(name, i)
+  }
 }
 
 function agreedPlan(terms: Terms, prompts: Plan['prompts'], { name }: { name: string }): Plan {

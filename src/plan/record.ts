@@ -6,6 +6,7 @@ import type {
   PlannedCompletion,
   PlannedExposure,
   PlannedPower,
+  PlannedText,
   Stopping,
   WindowClasses,
 } from './parts.ts'
@@ -37,6 +38,11 @@ export interface Plan {
     readonly digest: Digest
     /** True: they contain text marked under a key of the family, so the burn rule applies. False: they are key-blind. */
     readonly marked: boolean
+    /**
+     * Marked prompts only: all other marked text that they were cut out of, which burns its windows before the first prompt; 0 documents where
+     * prompts are whole texts. Left out, the conclusion is exploratory.
+     */
+    readonly markedText?: PlannedText
   }
   /** Access "text" only: how answers are asked for. */
   readonly completion?: PlannedCompletion

@@ -232,9 +232,9 @@ describe('classes', () => {
       [false, 'distill/count'],
       [false, 'distill/contrast'],
       [true, 'distill/contrast/frequent-upper'],
-      [true, 'distill/contrast/frequent-lower'],
+      [true, 'distill/count/frequent-lower'],
       [true, 'distill/contrast/rare-upper'],
-      [true, 'distill/contrast/rare-lower'],
+      [true, 'distill/count/rare-lower'],
     ])
     for (const { deciding, verdict } of findings)
       expect(verdict.family).toMatchObject(
@@ -256,12 +256,12 @@ describe('classes', () => {
   test('scores too low are evidence too, and the sentence says which', () => {
     const over: ToyLaw = (ids) => {
       const with_ = thief(ids)
-      const turned = provider(ids).map((p, v) => (p * p) / with_[v]!)
+      const turned = provider(ids).map((p, v) => p ** 3 / with_[v]! ** 2)
       const total = turned.reduce((a, b) => a + b, 0)
       return turned.map((p) => p / total)
     }
     const { decision, sentence } = testDistillation({
-      ...rows(mixed(0.5, over, provider), options),
+      ...rows(over, { ...options, alpha: 0.01 }),
       ...owned,
       exposure,
     })

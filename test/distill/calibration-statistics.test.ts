@@ -499,21 +499,43 @@ describe('classes of windows', () => {
   test('a mark that is taken off by too much shows from below', () => {
     const [first] = green
     const own = marked(provider, first!.owner)
-    // The provider's law with the mark turned around.
+    // The provider's law with twice the mark, turned around.
     const over: ToyLaw = (ids) => {
       const [base, with_] = [provider(ids), own(ids)]
-      const turned = base.map((p, v) => (p * p) / with_[v]!)
+      const turned = base.map((p, v) => p ** 3 / with_[v]! ** 2)
       const total = turned.reduce((a, b) => a + b, 0)
       return turned.map((p) => p / total)
     }
-    const seen = rowObservations(sequences, rowsOf(mixed(0.3, over, provider), sequences), {
+    const seen = rowObservations(sequences, rowsOf(over, sequences), {
       ...format,
       references: [rowsOf(provider, sequences)],
     })
     const lnPs = samplesOf(plan, seen, exposure)
       .filter((sample) => sample.deciding)
       .map((sample) => measure(sample, first!).lnP)
-    expect(lnPs[1]!).toBeLessThan(Math.log(1e-6))
+    // Top tokens without a single green one: a few dozen distinct pairs say no more than that.
+    expect(Math.min(lnPs[1]!, lnPs[3]!)).toBeLessThan(Math.log(1e-5))
     expect(lnPs[0]).toBe(0)
+  })
+
+  test('a reference that carries a fifth of the mark accuses nobody; caught: the contrast, negated', () => {
+    const keys = green.slice(0, 40)
+    const like = mixed(0.1, toy('own'), provider)
+    const lnPs = keys.map((tested) => {
+      const seen = rowObservations(sequences, rowsOf(like, sequences), {
+        ...format,
+        references: [rowsOf(mixed(0.2, marked(provider, tested.owner), provider), sequences)],
+      })
+      const four = samplesOf(plan, seen, exposure).filter((sample) => sample.deciding)
+      const upper = four[0]!
+      const { coefficients } = upper.weighted
+      const negated = { ...upper.weighted, coefficients: coefficients.map((a) => -a) }
+      return {
+        least: Math.min(...four.map((sample) => measure(sample, tested).lnP)),
+        broken: measure({ ...upper, weighted: negated }, tested).lnP,
+      }
+    })
+    expectGuaranteed(lnPs.map(({ least }) => Math.min(0, least + Math.log(4))))
+    expect(() => expectGuaranteed(lnPs.map(({ broken }) => broken))).toThrow('rejections')
   })
 })

@@ -304,7 +304,7 @@ describe('of a plan', () => {
     access: 'text',
     contextWidth: 1,
     vocabularySize: 64,
-    prompts: Array.from({ length: 200 }, () => [1, 2, 3, 4]),
+    prompts: Array.from({ length: 200 }, (_, i) => [i % 64, Math.floor(i / 64), 3, 4]),
     origin: 'a test',
     completion: { maxTokens: 100 },
     power: { target: 0.9, effect: 0.1 },

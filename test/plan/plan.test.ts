@@ -44,6 +44,7 @@ const ACCEPTED: Record<keyof PlanOptions, readonly Kind[]> = {
   vocabularySize: ['integer'],
   prompts: ['array', 'bytes', 'view'],
   markedPrompts: ['undefined', 'boolean'],
+  markedText: ['undefined', 'array', 'bytes', 'view'],
   completion: ['undefined'],
   references: ['undefined', 'array', 'bytes', 'view'],
   exposure: ['undefined'],
@@ -92,6 +93,8 @@ const full: Record<string, PlanOptions> = {
     stopping: { rule: 'e-process', fresh: true, futility: 10_000 },
   },
 }
+
+const MARKED = { references: [], markedPrompts: true, counted: 500 }
 
 /** The plan as it comes from a file: a plain object, all of it writable. */
 function fileOf(written: Plan): Record<string, unknown> {
@@ -249,6 +252,8 @@ describe('digest', () => {
     decoys: { decoys: 999 },
     looks: { stopping: { rule: 'looks', looks: 4 } },
     'the first look': { stopping: { rule: 'looks', looks: 4, first: 251 } },
+    'what marked prompts were cut out of': { ...MARKED, markedText: [[1, 2, 3, 4]] },
+    'marked prompts that are whole': { ...MARKED, markedText: [] },
     watching: { stopping: { rule: 'e-process' } },
     'watching fresh windows': { stopping: { rule: 'e-process', fresh: true } },
     'giving up': { stopping: { rule: 'e-process', futility: 9 } },
@@ -476,6 +481,7 @@ describe('limits', () => {
     ['family', [{ keyId: KEY_ID }, { keyId: KEY_ID, lane: 0 }], 'family[1]'],
     ['family', [KEY_ID], 'family[0]'],
     ['family', new Array(1), 'family[0]'],
+    ['markedText', [[1]], 'prompts.markedText'],
     ['prompts', []],
     ['prompts', [[], []]],
     ['prompts', [[1], [64]], 'prompts[1][0]'],
@@ -487,6 +493,16 @@ describe('limits', () => {
     ['prompts', Uint32Array.of(1, 2), 'prompts[0]'],
     ['prompts', ['123'], 'prompts[0]'],
   ]
+  test.each([
+    { stopping: { rule: 'looks', looks: 4 } },
+    { stopping: { rule: 'e-process' } },
+    MARKED,
+  ] as const)('two equal prompts where their order decides: %o', (change) => {
+    const prompts = [[1, 2], [3], [1, 2]]
+    expectRefusal(() => createPlan({ ...options, ...change, prompts }), 'options.prompts[2]')
+    expect(createPlan({ ...options, prompts }).prompts.count).toBe(3)
+  })
+
   test.each(out)('%s %o is refused by name', (name, value, blamed = name) => {
     expectRefusal(() => createPlan({ ...options, [name]: value }), `options.${blamed}`)
   })
@@ -495,7 +511,8 @@ describe('limits', () => {
 describe('every wrong type is refused by name', () => {
   describe.each(Object.entries(ACCEPTED))('%s', (name, except) => {
     test.each(wrongValues({ except }))('%s', (_, value) => {
-      expectRefusal(() => createPlan({ ...options, [name]: value }), `options.${name}`)
+      const about = name === 'markedText' ? { ...options, ...MARKED } : options
+      expectRefusal(() => createPlan({ ...about, [name]: value }), `options.${name}`)
     })
   })
 

@@ -21,6 +21,7 @@ import type { Context } from '../../context.ts'
 import type { Digest } from '../../digest.ts'
 import type { Access } from '../../plan/plan.ts'
 import type { TokenIds } from '../../tokens.ts'
+import type { TupleSet } from '../../tuple-set.ts'
 
 /** What the suspect would say after one window. */
 export interface Observation {
@@ -57,8 +58,12 @@ export interface Observations {
   readonly prompts: Digest
   /** Number of references that every observation has. */
   readonly references: number
+  /** Prompts that are the same as an earlier one: whose answers could be put in any order. */
+  readonly repeatedPrompts: number
   /** The rule under which positions were kept. */
   readonly windows: WindowRule
+  /** 'globally-first' only: digest of the marked text that came before everything, as the plan holds it. */
+  readonly markedText?: Digest
   /** In the order asked. */
   readonly list: readonly Observation[]
   /** Positions looked at: `list.length`, and the three that follow next. */
@@ -79,13 +84,22 @@ export interface Answer {
   readonly completion: TokenIds
 }
 
-const minted = new WeakSet<object>()
+/** All observations that were minted, with the windows that their texts burn. */
+const minted = new WeakMap<object, TupleSet>()
 
-/** Makes observations out of what a constructor gathered. */
-export function mint(observations: Omit<Observations, typeof keyBlind>): Observations {
-  minted.add(observations)
+/**
+ * Makes observations out of what a constructor gathered.
+ * @param burns every window of every text, scored or not; none under 'distinct-pairs'.
+ */
+export function mint(observations: Omit<Observations, typeof keyBlind>, burns: TupleSet): Observations {
+  minted.set(observations, burns)
   Object.freeze(observations.list)
   return Object.freeze(observations) as Observations
+}
+
+/** Every window that the texts of these observations hold, those of prompts and of positions left out included; none under 'distinct-pairs'. */
+export function windowsBurnedBy(observations: Observations): TupleSet {
+  return minted.get(observations)!
 }
 
 /** Refuses observations that were made elsewhere, also where no compiler checks. */

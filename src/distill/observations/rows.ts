@@ -66,7 +66,7 @@ export function rowObservations(
       })
     }
   }
-  return mint({ access: 'rows', ...gathered.report(), references: references.length })
+  return mint({ access: 'rows', ...gathered.report(), references: references.length }, gathered.burns)
 }
 
 /** Refuses what is not so many probabilities. */

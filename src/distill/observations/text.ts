@@ -86,7 +86,7 @@ export function textObservations(answers: readonly Answer[], options: TextOption
       look(prompt.length + j, observe, { aligned })
     }
   }
-  return mint({ access: 'text', ...gathered.report(), references: references.length })
+  return mint({ access: 'text', ...gathered.report(), references: references.length }, gathered.burns)
 
   function assertOnePerAnswer(list: unknown, name: string): void {
     assertArray(list, { name, expected: 'an array, one element an answer' })

@@ -98,7 +98,10 @@ export function topKObservations(
       )
     }
   }
-  return mint({ access: 'top-k', topK: k, ...gathered.report(), references: references.length })
+  return mint(
+    { access: 'top-k', topK: k, ...gathered.report(), references: references.length },
+    gathered.burns,
+  )
 }
 
 /** A reference's probabilities of the suspect's tokens; what a list does not name, or names below the floor, is at the floor. */

@@ -11,7 +11,7 @@ import { assertArray, assertInteger, assertOneOf, assertOptions } from '../../as
 import { type Context, lastIds, MAX_CONTEXT_WIDTH } from '../../context.ts'
 import { promptsDigest } from '../../plan/plan.ts'
 import { assertTokenIds, type TokenIds } from '../../tokens.ts'
-import { createTupleSet } from '../../tuple-set.ts'
+import { createTupleSet, type TupleSet } from '../../tuple-set.ts'
 import type { Observation, Observations, WindowRule } from './observed.ts'
 
 /** Options that all constructors share. */
@@ -65,13 +65,17 @@ export interface Gathering {
    * @param promptLength the ids at its start that were put.
    */
   read(ids: TokenIds, about: { promptLength: number }): Decider
+  /** All windows so far, where they burn. */
+  readonly burns: TupleSet
   /** What all constructors report alike. */
   report(): Pick<
     Observations,
     | 'contextWidth'
     | 'vocabularySize'
     | 'prompts'
+    | 'repeatedPrompts'
     | 'windows'
+    | 'markedText'
     | 'list'
     | 'seen'
     | 'repeatedWindow'
@@ -99,8 +103,9 @@ export function gatherObservations(options: Checked<ObservationOptions>): Gather
   let seen = 0
   const prompts: TokenIds[] = []
   const inPrompts = createTupleSet(contextWidth)
-  const everywhere = windows === 'globally-first' ? createTupleSet(contextWidth) : undefined
-  for (const ids of markedText) eachWindow(ids, contextWidth, (window) => everywhere?.indexOf(window))
+  const everywhere = createTupleSet(contextWidth)
+  const burning = windows === 'globally-first'
+  for (const ids of markedText) eachWindow(ids, contextWidth, (window) => everywhere.indexOf(window))
 
   function read(ids: TokenIds, { promptLength }: { promptLength: number }): Decider {
     const prompt = ids.slice(0, promptLength)
@@ -111,7 +116,7 @@ export function gatherObservations(options: Checked<ObservationOptions>): Gather
     eachWindow(ids, contextWidth, (window, i) => {
       // Width 0 has one window for everything: there is no continuation to copy, and nothing would be left to score.
       const repeats = !added(own, window) && contextWidth > 0
-      const burns = everywhere !== undefined && !added(everywhere, window)
+      const burns = burning && !added(everywhere, window)
       standing[i] = repeats ? 'repeatedWindow' : burns ? 'burned' : 'kept'
     })
     return (i, observe, { aligned } = { aligned: true }) => {
@@ -125,11 +130,14 @@ export function gatherObservations(options: Checked<ObservationOptions>): Gather
 
   return {
     read,
+    burns: everywhere,
     report: () => ({
       contextWidth,
       vocabularySize,
       prompts: promptsDigest(prompts),
+      repeatedPrompts: prompts.length - new Set(prompts.map((ids) => Array.from(ids).join())).size,
       windows,
+      ...(burning && { markedText: promptsDigest(markedText) }),
       list,
       seen,
       ...left,
