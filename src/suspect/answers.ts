@@ -41,6 +41,12 @@ export interface RecordedAnswer {
   readonly finish?: string
   /** The answer as the suspect's text. */
   readonly text?: string
+  /** Digest of the request's body as it was sent. */
+  readonly request?: Digest
+  /** When it came: an instant of ISO 8601 in UTC. */
+  readonly at?: string
+  /** Digest of the canonical JSON of what was known of the suspect's abilities. */
+  readonly capabilities?: Digest
 }
 
 /** Answers that were read. Made by {@link parseAnswers} only. Frozen. */
@@ -70,7 +76,23 @@ export interface AnswerFacts {
 }
 
 const DIGEST = { expected: 'a digest "sha256:" + 64 hex digits', pattern: /^sha256:[0-9a-f]{64}$/ }
-const ANSWER_KEYS = ['prev', 'prompt', 'ids', 'completion', 'positions', 'rows', 'finish', 'text'] as const
+const INSTANT = {
+  expected: 'an instant as in "2026-07-01T12:00:00.000Z"',
+  pattern: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z$/,
+}
+const ANSWER_KEYS = [
+  'prev',
+  'prompt',
+  'ids',
+  'completion',
+  'positions',
+  'rows',
+  'finish',
+  'text',
+  'request',
+  'at',
+  'capabilities',
+] as const
 
 /**
  * Prompts as the text of prompts.jsonl.
@@ -126,7 +148,7 @@ export function formatAnswer(
 ): { readonly line: string; readonly digest: Digest } {
   assertOptions(answer, {
     name: 'answer',
-    keys: ['prompt', 'ids', 'completion', 'positions', 'rows', 'finish', 'text'],
+    keys: ANSWER_KEYS.slice(1),
   })
   const { prev } = about
   assertString(prev, { name: 'prev', ...DIGEST })
@@ -300,7 +322,7 @@ function readAnswer(
 ): { prev: Digest; answer: RecordedAnswer } {
   const { name } = line
   const fields = fieldsOf(line, ANSWER_KEYS)
-  const { prev, prompt, completion, positions, rows, finish, text } = fields
+  const { prev, prompt, completion, positions, rows, finish, text, request, at, capabilities } = fields
   assertString(prev, { name: `${name}.prev`, ...DIGEST })
   assertInteger(prompt, { name: `${name}.prompt` })
   const ids = readIds(fields.ids, { name: `${name}.ids`, vocabularySize })
@@ -318,6 +340,10 @@ function readAnswer(
     if (value !== undefined)
       assertString(value, { name: `${name}.${field}`, expected: 'well-formed text', pattern: WELL_FORMED })
   }
+  for (const [field, value] of Object.entries({ request, capabilities })) {
+    if (value !== undefined) assertString(value, { name: `${name}.${field}`, ...DIGEST })
+  }
+  if (at !== undefined) assertString(at, { name: `${name}.at`, ...INSTANT })
   const answer: RecordedAnswer = {
     prompt: prompt + 0,
     ids,
@@ -330,6 +356,9 @@ function readAnswer(
     }),
     ...(finish !== undefined && { finish: finish as string }),
     ...(text !== undefined && { text: text as string }),
+    ...(request !== undefined && { request: request as Digest }),
+    ...(at !== undefined && { at: at as string }),
+    ...(capabilities !== undefined && { capabilities: capabilities as Digest }),
   }
   return { prev: prev as Digest, answer: Object.freeze(answer) }
 }

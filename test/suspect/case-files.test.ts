@@ -50,16 +50,18 @@ describe('its tables name the fields', () => {
 
   test('of a plan', () => {
     expect(fieldsAfter('## plan.json').sort()).toEqual([...Object.keys(plan), 'counted', 'topK'].sort())
-    expect(fieldsAfter('`prompts`:').sort()).toEqual(Object.keys(plan.prompts).sort())
+    expect(fieldsAfter('`prompts`:').sort()).toEqual([...Object.keys(plan.prompts), 'markedText'].sort())
   })
 
   test.each([
     ['## answers.jsonl', 'answers.jsonl'],
     ['## references.jsonl', 'references.jsonl'],
+    ['## journal.jsonl', 'journal.jsonl'],
   ])('of a line: %s', (heading, file) => {
     // The refusal of a field that is not known lists those that are.
-    const source = readFileSync(new URL('../../src/suspect/answers.ts', import.meta.url), 'utf8')
-    const constant = file === 'answers.jsonl' ? 'ANSWER_KEYS' : 'REFERENCE_KEYS'
+    const module = file === 'journal.jsonl' ? 'journal.ts' : 'answers.ts'
+    const source = readFileSync(new URL(`../../src/suspect/${module}`, import.meta.url), 'utf8')
+    const constant = `${file.replace(/s?\.jsonl$/, '').toUpperCase()}_KEYS`
     const keys = new RegExp(`const ${constant} = \\[([^\\]]+)\\]`).exec(source)![1]!
     expect(fieldsAfter(heading).sort()).toEqual([...keys.matchAll(/'(\w+)'/g)].map(([, key]) => key!).sort())
   })

@@ -6,7 +6,13 @@ import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
 import { digestJson } from '../../src/digest.ts'
 import { parseAnswers } from '../../src/suspect/answers.ts'
-import { type Collectable, type CollectOptions, collect } from '../../src/suspect/collect.ts'
+import {
+  type Collectable,
+  type CollectOptions,
+  type CollectProgress,
+  collect,
+} from '../../src/suspect/collect.ts'
+import { SuspectError } from '../../src/suspect/openai-compatible/suspect-error.ts'
 import { recordedSuspect } from '../../src/suspect/recorded.ts'
 import { expectRefusalOf, wrongValues } from '../support/wrong-values.ts'
 
@@ -75,16 +81,31 @@ describe('collecting', () => {
     expect(tokens).toBe(sizes.reduce((a, b) => a + b))
   })
 
-  test('what was written before the next question is on record when the suspect breaks', async () => {
+  test('one broken answer never stops a run: it is tried again, left out and reported', async () => {
     const file = fileOf()
     const suspect = drawing()
+    let broken = 0
     const breaking: Collectable = {
       ...suspect,
       complete: (given, how) =>
-        suspect.asked.length === 2 ? Promise.reject(new Error('gone')) : suspect.complete(given, how),
+        given[0]![0] === 4 && ++broken > 0 ? Promise.reject(new Error('gone')) : suspect.complete(given, how),
     }
-    await expect(collect(breaking, options(file))).rejects.toThrow('gone')
-    expect(parseAnswers(file.text(), facts).answers).toEqual(complete.log.answers.slice(0, 2))
+    const { ended, unanswered, charged, tokens } = await collect(breaking, options(file, { attempts: 2 }))
+    expect(ended).toBe('gaps')
+    expect(broken).toBe(2)
+    expect(unanswered).toEqual([{ prompt: 2, attempts: 2, error: 'gone' }])
+    const { answers } = parseAnswers(file.text(), facts)
+    expect(answers).toEqual(complete.log.answers.filter(({ prompt }) => prompt !== 2))
+    // Nobody knows whether the two were answered.
+    expect(charged).toEqual({ answers: 4 + 2, tokens: tokens + 2 * (3 + completion.maxTokens) })
+  })
+
+  test('a suspect that is gone ends a run, and the next one goes on', async () => {
+    const file = fileOf()
+    const gone: Collectable = { ...drawing(), complete: () => Promise.reject(new Error('gone')) }
+    const { ended, log } = await collect(gone, options(file, { giveUpAfter: 4 }))
+    expect({ ended, log: log.answers }).toEqual({ ended: 'failing', log: [] })
+    expect((await collect(drawing(), options(file))).log).toEqual(complete.log)
   })
 
   test('killed after any byte, it goes on to the same file, and asks for nothing that is on record', async () => {
@@ -117,10 +138,259 @@ describe('collecting', () => {
     const file = fileOf()
     for (const given of [[], [[1], [2]], [[V]], [['1']], [null]]) {
       const broken = { ...drawing(), complete: async () => given as number[][] }
-      await expect(collect(broken, options(file))).rejects.toThrow(/expected/)
+      const { ended, unanswered } = await collect(broken, options(file, { attempts: 1 }))
+      expect(ended).toBe('gaps')
+      expect(unanswered.map(({ prompt }) => prompt)).toEqual([0, 1, 2, 3, 4])
+      for (const { error } of unanswered) expect(error).toMatch(/expected .* got/)
     }
     expect(file.text()).toBe('')
   })
+})
+
+/** Answers when told to. */
+function holding() {
+  const open: { prompt: readonly number[]; answer: () => void; fail: (error: Error) => void }[] = []
+  const suspect: Collectable = {
+    name: 'x',
+    vocabularySize: V,
+    complete: () => Promise.reject(new Error('not this way')),
+    ask: ({ ids }) =>
+      new Promise((resolve, reject) => {
+        const completion = [1, 2]
+        const answer = () => resolve({ completion, text: 'two', finish: 'stop', request: digestJson(ids) })
+        open.push({ prompt: Array.from(ids), answer, fail: reject })
+      }),
+    requestDigest: ({ ids }) => digestJson(ids),
+  }
+  return { suspect, open }
+}
+
+/** Until nothing moves any more. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+describe('the journal', () => {
+  const asking = { completion: { maxTokens: 4 } }
+
+  test('a request is sent when its line is written, and not before', async () => {
+    const { suspect, open } = holding()
+    const lines: string[] = []
+    const written: (() => void)[] = []
+    const intend = (line: string) =>
+      new Promise<void>((resolve) => {
+        lines.push(line)
+        written.push(resolve)
+      })
+    const file = fileOf()
+    const now = () => '2026-07-01T12:00:00.000Z'
+    const capabilities = digestJson('what it can do')
+    const run = collect(suspect, options(file, { ...asking, intend, now, capabilities, prompts: [[1, 2]] }))
+    await settled()
+    expect(open).toHaveLength(0)
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { at: now(), prompt: 0, attempt: 1, request: digestJson([1, 2]), tokens: 6 },
+    ])
+    written[0]!()
+    await settled()
+    open[0]!.answer()
+    const { log } = await run
+    const about = { request: digestJson([1, 2]), at: now(), capabilities }
+    expect(log.answers).toEqual([
+      { prompt: 0, ids: [1, 2], completion: [1, 2], text: 'two', finish: 'stop', ...about },
+    ])
+    expect(lines).toHaveLength(1)
+  })
+
+  test('what was under way at a kill is charged, and put once more', async () => {
+    const journal = fileOf()
+    const file = fileOf()
+    const killed = holding()
+    // Never goes on: killed with two under way and one written.
+    collect(killed.suspect, options(file, { ...asking, intend: journal.write, concurrency: 3 })).catch(
+      () => {},
+    )
+    await settled()
+    killed.open[1]!.answer()
+    await settled()
+    expect(killed.open.map(({ prompt }) => prompt)).toEqual([[1, 2], [3], [4, 5, 6], [1, 2]])
+    const before = journal.text()
+    const again = holding()
+    const on = fileOf(journal.bytes())
+    const files = { written: file.text(), journal: before, intend: on.write }
+    const rest = collect(
+      again.suspect,
+      options(fileOf(file.bytes()), { ...asking, ...files, concurrency: 9 }),
+    )
+    await settled()
+    expect(again.open.map(({ prompt }) => prompt)).toEqual([[1, 2], [4, 5, 6], [1, 2], [7]])
+    for (const { answer } of again.open) answer()
+    const { ended, charged, tokens } = await rest
+    expect(ended).toBe('complete')
+    // Three were under way: prompts 0, 2 and 3, at most.
+    expect(charged).toEqual({ answers: 5 + 3, tokens: tokens + (2 + 4) + (3 + 4) + (2 + 4) })
+    const attempts = on
+      .text()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { prompt: number; attempt: number })
+    expect(attempts.filter(({ prompt }) => prompt === 0).map(({ attempt }) => attempt)).toEqual([1, 2])
+    // A prompt whose every try was cut off is given up.
+    const third = holding()
+    const { ended: end, unanswered } = await collect(
+      third.suspect,
+      options(fileOf(), { ...asking, prompts: [[1, 2]], journal: `${before.split('\n')[0]}\n`, attempts: 1 }),
+    )
+    expect(third.open).toHaveLength(0)
+    expect({ end, unanswered }).toMatchObject({ end: 'gaps', unanswered: [{ prompt: 0, attempts: 1 }] })
+  })
+
+  test('killed after any byte of it, the budget remembers every request that was sent', async () => {
+    const whole = fileOf()
+    await collect(drawing(), options(fileOf(), { intend: whole.write }))
+    for (let room = 1; room < whole.bytes().length; room++) {
+      const journal = fileOf(undefined, room)
+      const suspect = drawing()
+      const file = fileOf()
+      await expect(collect(suspect, options(file, { intend: journal.write }))).rejects.toThrow('killed')
+      const on = fileOf(journal.bytes())
+      const { charged } = await collect(
+        drawing(),
+        options(file, { journal: journal.text(), intend: on.write, budget: { answers: 1 } }),
+      )
+      expect(charged.answers).toBeGreaterThanOrEqual(suspect.asked.length)
+      // One whole line more may stand there than was sent.
+      expect(charged.answers).toBeLessThanOrEqual(suspect.asked.length + 1)
+    }
+  })
+
+  test('errors: charged where nobody knows, free where the model was not asked', async () => {
+    for (const charged of [true, false]) {
+      const journal = fileOf()
+      const failing: Collectable = {
+        ...holding().suspect,
+        ask: () => Promise.reject(new SuspectError('two\nlines', { kind: 'network', charged })),
+      }
+      const more = { ...asking, intend: journal.write, prompts: [[1, 2]], attempts: 2 }
+      const collected = await collect(failing, options(fileOf(), more))
+      expect(collected.unanswered).toEqual([{ prompt: 0, attempts: 2, error: 'two lines' }])
+      expect(collected.charged).toEqual(charged ? { answers: 2, tokens: 12 } : { answers: 0, tokens: 0 })
+      const next = await collect(
+        drawing(),
+        options(fileOf(), { ...more, completion, journal: journal.text(), attempts: 9 }),
+      )
+      expect(next.charged.answers).toBe(charged ? 3 : 1)
+    }
+    const refusing: Collectable = {
+      ...holding().suspect,
+      ask: () => Promise.reject(new SuspectError('no', { kind: 'refused', charged: false })),
+    }
+    const { unanswered } = await collect(refusing, options(fileOf(), { ...asking, prompts: [[1, 2]] }))
+    expect(unanswered).toEqual([{ prompt: 0, attempts: 1, error: 'no' }])
+  })
+
+  test.each([
+    '{"prompt":0}',
+    '{"prompt":0,"attempt":2,"tokens":1}',
+    '{"prompt":0,"attempt":1,"tokens":1,"error":"x"}',
+    'x',
+  ])('a journal that is none is refused: %s', async (line) => {
+    await expectRefusalOf(
+      () => collect(drawing(), options(fileOf(), { journal: `${line}\n` })),
+      'journal.jsonl line 1',
+    )
+  })
+})
+
+describe('several at once', () => {
+  const asking = { completion: { maxTokens: 4 } }
+
+  test('never more under way than the budget could pay', async () => {
+    for (const tokens of [6, 11, 12, 17, 18, 30, 60]) {
+      const { suspect, open } = holding()
+      const run = collect(suspect, options(fileOf(), { ...asking, concurrency: 5, budget: { tokens } }))
+      let most = 0
+      for (let i = 0; i < 12; i++) {
+        await settled()
+        most = Math.max(
+          most,
+          open.reduce((sum, { prompt }) => sum + prompt.length + 4, 0),
+        )
+        open.shift()?.answer()
+      }
+      expect(most).toBeLessThanOrEqual(tokens)
+      const { charged, ended } = await run
+      expect(charged.tokens).toBeLessThanOrEqual(tokens)
+      expect(ended).toBe(tokens === 60 ? 'complete' : tokens < 30 ? 'budget' : ended)
+    }
+  })
+
+  test('answers stand as they came; after "enough" what is under way is written too', async () => {
+    const { suspect, open } = holding()
+    const seen: number[] = []
+    const enough = ({ prompt }: { prompt: number }) => seen.push(prompt) === 2
+    const run = collect(suspect, options(fileOf(), { ...asking, concurrency: 3, enough }))
+    await settled()
+    for (const i of [2, 0]) {
+      open[i]!.answer()
+      await settled()
+    }
+    for (const { answer } of open) answer()
+    const { ended, log } = await run
+    expect({ ended, seen }).toEqual({ ended: 'enough', seen: [2, 0] })
+    expect(log.answers.map(({ prompt }) => prompt)).toEqual([2, 0, 1, 3])
+  })
+
+  test('the signal: nothing new is sent, what is under way is written; progress says how far it is', async () => {
+    const { suspect, open } = holding()
+    const controller = new AbortController()
+    const progress: CollectProgress[] = []
+    const run = collect(
+      suspect,
+      options(fileOf(), {
+        ...{ ...asking, concurrency: 2, signal: controller.signal, onProgress: (now) => progress.push(now) },
+        ...{ spent: { answers: 1, tokens: 10 }, budget: { price: { amount: 1, perMillionTokens: 2 } } },
+      }),
+    )
+    await settled()
+    expect(progress.at(-1)).toEqual({
+      answers: 0,
+      prompts: 5,
+      tokens: 10,
+      price: 2e-5,
+      inFlight: 2,
+      failed: 0,
+    })
+    controller.abort()
+    for (const { answer } of open) answer()
+    const { ended, log, charged } = await run
+    expect(ended).toBe('aborted')
+    expect(log.answers).toHaveLength(2)
+    expect(open).toHaveLength(2)
+    expect(charged).toEqual({ answers: 3, tokens: 10 + 4 + 3 })
+    expect(progress.at(-1)).toMatchObject({ answers: 2, tokens: 17, inFlight: 0 })
+  })
+
+  test('a file that cannot be written ends it, whatever is under way', async () => {
+    const { suspect, open } = holding()
+    const run = collect(suspect, options(fileOf(undefined, 5), { ...asking, concurrency: 3 }))
+    await settled()
+    open[0]!.answer()
+    for (const { fail } of open.slice(1)) fail(new Error('late'))
+    await expect(run).rejects.toThrow('killed')
+  })
+})
+
+test('lists of answers: asked for with a number of tokens', async () => {
+  const asked: unknown[] = []
+  const suspect: Collectable = {
+    ...drawing(),
+    async ask(request) {
+      asked.push(request.topK)
+      return { completion: [1], positions: [[[1, -0.5]]] }
+    },
+  }
+  const { log } = await collect(suspect, options(fileOf(), { access: 'top-k', topK: 3, prompts: [[1]] }))
+  expect(log.answers).toEqual([{ prompt: 0, ids: [1], completion: [1], positions: [[[1, -0.5]]] }])
+  expect(asked).toEqual([3])
 })
 
 describe('the end', () => {
@@ -193,13 +463,20 @@ describe('refused by name', () => {
     [{ budget: { tokens: 0.5 } }, 'options.budget.tokens'],
     [{ budget: { price: { amount: -1, perMillionTokens: 1 } } }, 'options.budget.price.amount'],
     [{ budget: { time: 1 } }, 'options.budget'],
+    [{ completion: { maxTokens: 1 } }, 'options.completion.random'],
+    [{ topK: 3 }, 'options.topK'],
+    [{ access: 'top-k' }, 'options.topK'],
+    [{ concurrency: 0 }, 'options.concurrency'],
+    [{ attempts: 0 }, 'options.attempts'],
+    [{ spent: { answers: -1 } }, 'options.spent.answers'],
+    [{ capabilities: 'x' }, 'options.capabilities'],
     [{ key: 1 }, 'options'],
   ])('%o', async (more, name) => {
     await expectRefusalOf(() => collect(drawing(), options(fileOf(), more)), name)
   })
 
   test.each(wrongValues({ except: ['undefined', 'function'] }))('functions: %s', async (_, value) => {
-    for (const name of ['write', 'enough'])
+    for (const name of ['write', 'enough', 'intend', 'onProgress', 'now'])
       await expectRefusalOf(() => collect(drawing(), options(fileOf(), { [name]: value })), `options.${name}`)
   })
 })
