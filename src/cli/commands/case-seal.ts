@@ -1,0 +1,124 @@
+/** `case seal` and `case verify`: evidence that somebody vouches for, and that somebody else checks. */
+import { join } from 'node:path'
+import { fileDigest } from '../../case/files.ts'
+import { sealCase } from '../../case/seal.ts'
+import { verifyCase } from '../../case/verify.ts'
+import type { Decision } from '../../detect/verdict.ts'
+import { parseJson } from '../../json.ts'
+import type { CommandSpec } from '../call.ts'
+import { readCase } from '../case-folder.ts'
+import { EXIT, InputError } from '../exit.ts'
+import { named, writeText } from '../files.ts'
+import { isoInstant } from '../instant.ts'
+import { readMarkKeys } from '../marks.ts'
+import { printable, wrap } from '../printable.ts'
+import { readPublicKey, readSigningKey } from '../signing.ts'
+import { exitOf, overall } from '../verdict-words.ts'
+
+export const caseSeal: CommandSpec = {
+  path: 'case seal',
+  summary: 'sign what the case says: evidence.json',
+  about:
+    'Computes the verdict again and signs it together with the digests of all files (in-toto statement, DSSE envelope, Ed25519). "dyetrace keygen FILE --signing" makes the signing key. Have the digest of evidence.json time-stamped by somebody else.',
+  operands: [['<folder>', 'the case']],
+  options: [
+    {
+      flags: '-k, --key <file>',
+      says: 'all keys that were tried; several times',
+      required: true,
+      list: true,
+    },
+    { flags: '--signing-key <file>', says: 'Ed25519 private key in PEM, mode 600', required: true },
+  ],
+  examples: ['dyetrace case seal rival --key acme.mark.json --signing-key investigator.pem'],
+  json: { file: 'evidence.json', digest: 'its digest, to be time-stamped' },
+  async run(call) {
+    const { environment, operands } = call
+    const { path, files, profile } = await readCase(environment, operands[0]!)
+    if (files['verdict.json'] === undefined)
+      throw new InputError(
+        `case ${named(path)}: expected verdict.json in it, got none. Run: dyetrace case test ${named(path)} --key FILE`,
+      )
+    const keys = await readMarkKeys(environment, call.list('key'), profile)
+    if (keys.length === 0) throw new InputError('option --key: expected one, got none')
+    const signer = await readSigningKey(environment, call.needed('signing-key'))
+    const evidence = sealCase(files, { keys, signer, sealed: isoInstant(environment.now()) })
+    const file = join(path, 'evidence.json')
+    await writeText(environment, file, evidence, { what: 'case file', replace: true })
+    const digest = fileDigest(evidence)
+    return {
+      exit: EXIT.noEvidence,
+      json: { file, digest },
+      text: `The evidence is in ${named(file)}.\n${digest}\nNext: dyetrace case report ${named(path)}, and hand over the folder with the revealed key and your public key.`,
+    }
+  },
+}
+
+export const caseVerify: CommandSpec = {
+  path: 'case verify',
+  summary: 'compute everything again, and say what differs',
+  about:
+    'For the other side: recomputes the verdict from the folder and the keys that were revealed, checks chain, digests, commitment and signature, and names the line, digest, number or signature that differs. It asks nobody and needs no network.',
+  operands: [['<folder>', 'the case']],
+  options: [
+    {
+      flags: '-k, --key <file>',
+      says: 'all keys that the verdict tried; several times',
+      required: true,
+      list: true,
+    },
+    {
+      flags: '--public-key <file>',
+      says: "the signer's, known from elsewhere (PEM); without it the signature vouches for nobody",
+    },
+  ],
+  examples: ['dyetrace case verify rival --key acme.mark.json --public-key investigator.pem.pub'],
+  exits: '0 all holds and the verdict is no evidence, 10 all holds and it is evidence',
+  json: {
+    ok: 'all checks hold',
+    sealed: 'there is evidence.json, and its signature holds',
+    decision: 'what verdict.json says, where it can be read',
+    checks: 'name, ok and said of each',
+  },
+  async run(call) {
+    const { environment, operands } = call
+    const { path, files, profile } = await readCase(environment, operands[0]!)
+    const keys = await readMarkKeys(environment, call.list('key'), profile)
+    if (keys.length === 0) throw new InputError('option --key: expected one, got none')
+    const publicFile = call.option('public-key')
+    const publicKey = publicFile === undefined ? undefined : await readPublicKey(environment, publicFile)
+    const { ok, sealed, checks } = verifyCase(files, keys, publicKey ? { publicKey } : {})
+    const decision = decisionIn(files['verdict.json'])
+    const failed = checks.filter((check) => !check.ok)
+    const { colors, width } = call
+    return {
+      // What differs is a wrong input; "no evidence" would be an answer.
+      exit: !ok ? EXIT.usage : exitOf(decision ?? 'no-evidence'),
+      json: { ok, sealed, ...(decision === undefined ? { decision: null } : { decision }), checks },
+      text: [
+        ...checks.map(({ ok: holds, name, said }) =>
+          wrap(`${holds ? colors.green('ok') : colors.red('NOT')} ${printable(name)}: ${printable(said)}`, {
+            width,
+            indent: '   ',
+          }),
+        ),
+        '',
+        ok
+          ? `All ${checks.length} checks hold${sealed ? '' : '; nobody has signed this case'}. Decision: ${decision}.`
+          : `${failed.length} of ${checks.length} checks do not hold: ${named(path)} is not what it says.`,
+      ].join('\n'),
+    }
+  },
+}
+
+function decisionIn(text: string | undefined): Decision | undefined {
+  if (text === undefined) return undefined
+  try {
+    const { conclusions } = parseJson(text, { start: 'verdict.json' }) as {
+      conclusions: readonly { decision: Decision }[]
+    }
+    return overall(conclusions.map(({ decision }) => decision))
+  } catch {
+    return undefined
+  }
+}

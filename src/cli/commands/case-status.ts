@@ -1,0 +1,80 @@
+/** `case status`: what is done, and what is next. */
+import { planDigest } from '../../plan/plan.ts'
+import { parseAnswers, parsePrompts } from '../../suspect/answers.ts'
+import type { CommandSpec } from '../call.ts'
+import { linesIn, planOf, readCase } from '../case-folder.ts'
+import { EXIT } from '../exit.ts'
+import { exists, named } from '../files.ts'
+import { columns, count, grouped, levelOf, printable } from '../printable.ts'
+
+export const caseStatus: CommandSpec = {
+  path: 'case status',
+  summary: 'what is done, and what is next',
+  about:
+    'Reads the folder of a case, checks the chain of answers, and says which step comes next. It changes nothing.',
+  operands: [['<folder>', 'the case']],
+  options: [],
+  examples: ['dyetrace case status rival'],
+  json: {
+    name: 'of the case',
+    steps: 'step, done (true or false) and what is there, for plan, collect, test, seal, report',
+    next: 'the command that comes next, or null',
+  },
+  async run({ environment, operands, colors }) {
+    const folder = await readCase(environment, operands[0]!)
+    const { path, files, about } = folder
+    const steps: { step: string; done: boolean; says: string }[] = []
+    const add = (step: string, done: boolean, says: string): void => void steps.push({ step, done, says })
+    const hasPlan = files['plan.json'] !== undefined
+    add('new', true, `${about.suspect.kind}, ${count(about.references.length, 'reference')}`)
+    if (!hasPlan) {
+      add('plan', false, 'nothing is planned')
+      add('collect', false, 'nothing was asked')
+    } else {
+      const plan = planOf(folder)
+      const prompts = parsePrompts(files['prompts.jsonl'] ?? '', { vocabularySize: plan.vocabularySize })
+      const log = parseAnswers(files['answers.jsonl'] ?? '', {
+        plan: planDigest(plan),
+        access: plan.access,
+        vocabularySize: plan.vocabularySize,
+        prompts,
+      })
+      add(
+        'plan',
+        true,
+        `${count(prompts.length, 'prompt')}, access ${plan.access}, level ${levelOf(plan.alpha)}`,
+      )
+      const tokens = log.answers.reduce(
+        (sum, { ids, completion = [] }) => sum + ids.length + completion.length,
+        0,
+      )
+      const references = linesIn(files['references.jsonl'])
+      const wanted = plan.references.length * log.answers.length
+      const isComplete = log.answers.length === prompts.length && references >= wanted
+      add(
+        'collect',
+        isComplete,
+        `${log.answers.length} of ${count(prompts.length, 'answer')}, ${grouped(tokens)} tokens${plan.references.length > 0 ? `, ${references} of ${count(wanted, 'line')} about references` : ''}${log.torn ? ', the last line was cut off and will be asked again' : ''}`,
+      )
+    }
+    const has = (name: string): boolean => files[name] !== undefined
+    add('test', has('verdict.json'), has('verdict.json') ? 'verdict.json is there' : 'not judged')
+    add('seal', has('evidence.json'), has('evidence.json') ? 'evidence.json is there' : 'nobody has signed')
+    const hasReport = exists(environment, `${path}/report.html`)
+    add('report', hasReport, hasReport ? 'report.html is there' : 'no report')
+    const open = steps.find(({ done }) => !done)
+    const next = open === undefined ? null : `dyetrace case ${open.step} ${named(path)}`
+    return {
+      exit: EXIT.noEvidence,
+      json: { name: about.name, steps, next },
+      text: [
+        printable(about.name),
+        ...columns(steps.map(({ step, done, says }) => [done ? colors.green('done') : 'open', step, says])),
+        '',
+        next === null
+          ? 'Everything is done. Hand it over, and let the other side run: dyetrace case verify'
+          : `Next: ${next}`,
+      ].join('\n'),
+    }
+  },
+}
