@@ -1,6 +1,7 @@
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
 
-/** One entry a public sub-path: the keys are the file names that package.json `exports` points at. */
+/** One entry a public sub-path: the keys are the file names that package.json `exports` points at. The program is tsup.cli.config.ts. */
 const config: Options = {
   entry: {
     index: 'src/index.ts',
@@ -10,6 +11,8 @@ const config: Options = {
     distill: 'src/distill/index.ts',
     attacks: 'src/attacks/index.ts',
     stats: 'src/stats/index.ts',
+    evidence: 'src/case/index.ts',
+    report: 'src/report/index.ts',
   },
   format: ['esm'],
   target: 'es2022',
@@ -17,8 +20,30 @@ const config: Options = {
   clean: true,
   splitting: true,
   treeshake: true,
+  metafile: true,
   // "node:fs", not "fs": workers and Deno know Node's modules by their full names only.
   removeNodeProtocol: false,
+  async onSuccess() {
+    await writeLicences('dist/LICENSES.txt')
+    // The other side's checker stays the file that it is, to be read.
+    await copyFile('src/case/standalone/verify.mjs', 'dist/verify.mjs')
+  },
 }
 
 export default config
+
+/** What is bundled keeps its licence: writes the text of every package that the files just built hold a part of. */
+export async function writeLicences(to: string): Promise<void> {
+  const { inputs } = JSON.parse(await readFile('dist/metafile-esm.json', 'utf8'))
+  const found = Object.keys(inputs).flatMap(
+    (file) => file.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1] ?? [],
+  )
+  const parts = [...new Set(found)].sort().map(async (folder) => {
+    const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'))
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry))
+    const text = file === undefined ? `Licence: ${license}` : await readFile(`${folder}/${file}`, 'utf8')
+    return `${name} ${version}\n\n${text.trim()}\n`
+  })
+  await writeFile(to, (await Promise.all(parts)).join(`\n${'-'.repeat(80)}\n\n`))
+  await rm('dist/metafile-esm.json')
+}
