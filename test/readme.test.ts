@@ -62,6 +62,13 @@ describe('what papers name exists', () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([])
   })
 
+  test('the commands of a case in README are those of the guide, which is run (test/cli/docs.test.ts)', () => {
+    const commands = (page: string) =>
+      readFileSync(join(ROOT, page), 'utf8').match(/^npx dyetrace .*$/gm) ?? []
+    expect(commands('README.md').length).toBeGreaterThan(5)
+    expect(commands('docs/investigate.md')).toEqual(expect.arrayContaining(commands('README.md')))
+  })
+
   test('linked files', () => {
     const missing = PAPERS.flatMap((path) =>
       [...readFileSync(join(ROOT, path), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)]

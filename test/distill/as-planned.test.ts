@@ -261,7 +261,7 @@ describe('classes', () => {
       return turned.map((p) => p / total)
     }
     const { decision, sentence } = testDistillation({
-      ...rows(over, { ...options, alpha: 0.01 }),
+      ...rows(over, { ...options, alpha: 0.001, minimumCounted: 16 }),
       ...owned,
       exposure,
     })
