@@ -1,7 +1,7 @@
 import type { Options } from 'tsup'
 import { writeLicences } from './tsup.config.ts'
 
-/** The program: package.json `bin` points at it. Built by itself, for it runs in Node only and holds what it needs. */
+/** The program: bin/dyetrace.js starts it. Built by itself, for it runs in Node only and holds what it needs. */
 const config: Options = {
   entry: { cli: 'src/cli/main.ts' },
   format: ['esm'],

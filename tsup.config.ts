@@ -1,7 +1,7 @@
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
 
-/** One entry a public sub-path: the keys are the file names that package.json `exports` points at. The program is tsup.cli.config.ts. */
+/** One entry a public sub-path: the keys are the file names that package.json `exports` points at. For the program see tsup.cli.config.ts. */
 const config: Options = {
   entry: {
     index: 'src/index.ts',
