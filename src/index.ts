@@ -50,6 +50,7 @@ export {
   readEngineConfig,
 } from './integrations/engine-config.ts'
 export { createMarker, type Marker, type MarkerOptions } from './integrations/marker.ts'
+export { commitEngineKey, opensEngineCommitment } from './keys/engine-commitment.ts'
 export type {
   EngineProfile,
   EngineProfileFields,

@@ -5,6 +5,7 @@ import { assertOptions } from '../assert.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import { type Countable, pairsOf } from './countable.ts'
 import { gatherEvidence } from './evidence.ts'
+import { notesOnMark } from './mark-notes.ts'
 import { type TestedKey, testedKey } from './tested-key.ts'
 import { type DecisionRule, resolveRule, type Verdict, type VerdictSubject, verdictOf } from './verdict.ts'
 
@@ -44,5 +45,6 @@ export function subjectOf(
   { scheme, key, lane }: TestedKey,
   { seen }: { readonly seen: number },
 ): VerdictSubject {
-  return { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen }
+  const notes = notesOnMark({ scheme, key })
+  return { method: 'detect', scheme: scheme.id, keyId: key.keyId, role: key.role, lane, seen, notes }
 }

@@ -6,6 +6,8 @@ import { describe } from '../assert.ts'
 import type { Digest } from '../digest.ts'
 import type { Profile, Role } from '../keys/profile.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
+import type { PublicIdentity } from '../schemes/scheme.ts'
+import { createTupleSet } from '../tuple-set.ts'
 import type { Evidence } from './evidence.ts'
 
 /** The distinct pairs of some documents with their scores under one key. Frozen throughout; plain JSON. */
@@ -27,18 +29,24 @@ export interface EvidenceRecord extends Evidence {
   readonly scores: readonly number[]
 }
 
-// Whose word the scores are: true where nobody looked them up under the key here.
-const minted = new WeakMap<object, { readonly asGiven: boolean }>()
+interface Origin {
+  /** True if the scores came from outside and were not looked up under the key. */
+  readonly asGiven: boolean
+  /** What pairs of the scheme may share by accident; a record holds no two that do. */
+  readonly publicIdentity: PublicIdentity | undefined
+  /** What verdicts on it must say of the mark. */
+  readonly notes: readonly string[]
+}
+
+const minted = new WeakMap<object, Origin>()
 
 /**
  * Makes a record. Pairs are distinct and in ascending order, and become its own.
- * @param origin.asGiven true if the scores came from outside and were not looked up under the key.
+ * @throws RangeError for two pairs that have one score under every key.
  */
-export function mint(
-  about: Omit<EvidenceRecord, 'format' | 'n' | 'sum'>,
-  { asGiven }: { asGiven: boolean },
-): EvidenceRecord {
+export function mint(about: Omit<EvidenceRecord, 'format' | 'n' | 'sum'>, origin: Origin): EvidenceRecord {
   const { profile, scheme, contextWidth, keyId, role, lane, range, seen, law, pairs, scores } = about
+  assertOwnScores(about, origin)
   const record = Object.freeze({
     format: 'dyetrace/evidence-1' as const,
     ...{ profile, scheme, contextWidth, keyId, role, lane },
@@ -50,8 +58,30 @@ export function mint(
     pairs: Object.freeze(pairs),
     scores: Object.freeze(scores),
   })
-  minted.set(record, { asGiven })
+  minted.set(record, origin)
   return record
+}
+
+/** Of pairs that share a score, one counts. Which one would depend on how documents were divided, and nobody has such pairs but by design. */
+function assertOwnScores(
+  { contextWidth, pairs, scheme }: Pick<EvidenceRecord, 'contextWidth' | 'pairs' | 'scheme'>,
+  { publicIdentity }: Origin,
+): void {
+  if (!publicIdentity) return
+  const seen = createTupleSet(publicIdentity.width)
+  for (let at = 0; at < pairs.length; at += contextWidth + 1) {
+    const known = seen.size
+    seen.indexOf(publicIdentity.of(pairs.slice(at, at + contextWidth), pairs[at + contextWidth]!))
+    if (seen.size === known)
+      throw new RangeError(
+        `"evidence.pairs" expected pairs that have scores of their own under ${scheme}, got two that share one under every key; judge the documents together by one countable()`,
+      )
+  }
+}
+
+/** Where the scores of a record come from. */
+export function originOf(record: EvidenceRecord): Origin {
+  return minted.get(record)!
 }
 
 /** True if some scores of a record are the word of whoever it came from. */

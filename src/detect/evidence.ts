@@ -71,16 +71,17 @@ function eachOwnPair(
   { scheme, key }: { scheme: Scheme; key: MarkKey },
   visit: (context: Uint32Array, token: number) => void,
 ): void {
-  const { contextWidth, identity } = scheme
-  // Which pairs share a score depends on the key; given that, scores of different identities are as independent as ever.
-  const seen = identity && createTupleSet(identity.width)
+  const { contextWidth, identity, publicIdentity } = scheme
+  // Which pairs share a score may depend on the key; given that, scores of different identities are as independent as ever.
+  const width = (identity ?? publicIdentity)?.width
+  const seen = width === undefined ? undefined : createTupleSet(width)
   for (let at = 0; at < pairs.length; at += contextWidth + 1) {
     const context = pairs.subarray(at, at + contextWidth)
     const token = pairs[at + contextWidth]!
     if (!reads({ scheme, key }, context)) continue
-    if (seen && identity) {
+    if (seen) {
       const known = seen.size
-      seen.indexOf(identity.of(key, context, token))
+      seen.indexOf(identity?.of(key, context, token) ?? publicIdentity!.of(context, token))
       if (seen.size === known) continue
     }
     visit(context, token)

@@ -11,6 +11,7 @@ import { assertNoBareKey, type MarkKey } from '../keys/mark-key.ts'
 import { assertCountable, type Countable, pairsOf } from './countable.ts'
 import { subjectOf } from './detect.ts'
 import { type Evidence, gatherLanes } from './evidence.ts'
+import { notesOnMark } from './mark-notes.ts'
 import { type TestedKey, testedKey } from './tested-key.ts'
 import {
   type DecisionRule,
@@ -157,7 +158,7 @@ function jointSubjectOf({ profile, seen }: Countable, list: readonly TestedKey[]
     scheme: profile.scheme,
     keyId: list.map(({ key }) => key.keyId).join('+'),
     seen,
-    notes: [`the sum over ${list.length} layers: ${names.join('; ')}`],
+    notes: [...new Set(list.flatMap(notesOnMark)), `the sum over ${list.length} layers: ${names.join('; ')}`],
   }
 }
 

@@ -95,7 +95,8 @@ export function localise(
   const law = tested.scheme.nullLaw
   const scanned = scan(scores, { law, shortest: rule.minimumCounted, alpha: rule.alpha })
   const sum = scores.reduce((total, score) => total + score, 0)
-  const subject = { ...subjectOf(tested, positions), method: 'localise', notes: notesOn(scanned) }
+  const about = subjectOf(tested, positions)
+  const subject = { ...about, method: 'localise', notes: [...(about.notes ?? []), ...notesOn(scanned)] }
   // The whole is one of the stretches, with the weight of a scale: so much its own p-value is multiplied.
   const family = { ...ALONE, size: scanned.scales, lnAdjustedP: scanned.lnP }
   const whole = verdictOf({ sum, n: scores.length, law }, subject, rule, family)

@@ -20,7 +20,9 @@ import {
   type EvidenceRecord,
   isAsGiven,
   mint,
+  originOf,
 } from './evidence-record.ts'
+import { notesOnMark } from './mark-notes.ts'
 import { testedKey } from './tested-key.ts'
 import { type DecisionRule, resolveRule, type Verdict, verdictOf } from './verdict.ts'
 
@@ -66,7 +68,7 @@ export function evidenceOf(
       law: nullLaw,
       ...inOrder({ pairs, scores, stride: contextWidth + 1 }),
     },
-    { asGiven: false },
+    { asGiven: false, publicIdentity: tested.scheme.publicIdentity, notes: notesOnMark(tested) },
   )
 }
 
@@ -121,7 +123,11 @@ export function mergeEvidence(a: EvidenceRecord, b: EvidenceRecord): EvidenceRec
       pairs,
       scores,
     },
-    { asGiven: isAsGiven(a) || isAsGiven(b) },
+    {
+      ...originOf(a),
+      asGiven: isAsGiven(a) || isAsGiven(b),
+      notes: [...new Set([...originOf(a).notes, ...originOf(b).notes])],
+    },
   )
 }
 
@@ -146,7 +152,7 @@ export function judge(evidence: EvidenceRecord, options: DecisionRule = {}): Ver
   assertMinted(evidence, { name: 'evidence' })
   assertOptions(options, { name: 'options', keys: ['alpha', 'minimumCounted'] })
   const { scheme, keyId, role, lane, seen } = evidence
-  const notes = isAsGiven(evidence) ? [AS_GIVEN] : []
+  const notes = [...originOf(evidence).notes, ...(isAsGiven(evidence) ? [AS_GIVEN] : [])]
   return verdictOf(
     evidence,
     { method: 'detect', scheme, keyId, role, lane, seen, notes },

@@ -11,13 +11,14 @@ import {
   describe,
 } from '../assert.ts'
 import { parseJson } from '../json.ts'
-import type { MarkKey } from '../keys/mark-key.ts'
+import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile, profileDigest, ROLES, SHARE_TOTAL } from '../keys/profile.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import { assertNullLaw, EXPONENTIAL_MOST, EXPONENTIAL_STEP, type NullLaw } from '../stats/law.ts'
 import { assertTokenIds } from '../tokens.ts'
 import { scorePairs } from './evidence.ts'
 import { assertIs, assertMergeable, comparePairs, type EvidenceRecord, mint } from './evidence-record.ts'
+import { notesOnMark } from './mark-notes.ts'
 import { testedKey } from './tested-key.ts'
 
 /**
@@ -47,7 +48,8 @@ export function parseEvidence(
   const fields = ownFields(typeof input === 'string' ? parseJson(input, { start: '"evidence"' }) : input)
   const checked = parseProfile(profile)
   assertOptions(options, { name: 'options', keys: ['key'] })
-  const own = { ...checked, profile: profileDigest(checked), law: schemeOf(checked, { lanes: 1 }).nullLaw }
+  const scheme = schemeOf(checked, { lanes: 1 })
+  const own = { ...checked, profile: profileDigest(checked), law: scheme.nullLaw }
   assertOneOf(fields.format, { name: 'evidence.format', values: ['dyetrace/evidence-1'] })
   assertMergeable(checked)
   assertOneOf(fields.scheme, { name: 'evidence.scheme', values: [checked.scheme] })
@@ -77,6 +79,7 @@ export function parseEvidence(
   }
   assertInteger(fields.seen, { name: 'evidence.seen', min: scores.length })
   const { key } = options
+  if (key !== undefined) assertMarkKeys([key], { name: 'key' })
   const record = mint(
     {
       profile: own.profile,
@@ -92,7 +95,11 @@ export function parseEvidence(
       pairs,
       scores,
     },
-    { asGiven: key === undefined },
+    {
+      asGiven: key === undefined,
+      publicIdentity: scheme.publicIdentity,
+      notes: notesOnMark({ scheme, ...(key === undefined ? {} : { key }) }),
+    },
   )
   for (const field of ['n', 'sum'] as const)
     assertIs(fields[field], record[field], { name: `evidence.${field}` })

@@ -1,6 +1,6 @@
 /**
  * Verdicts that come back from a file, or from somebody else. A verdict is an accusation in a few numbers, so what can be recomputed
- * from it is: an exact one follows from sum, count and law; a bound does not (it needs all coefficients), but its decision follows from
+ * from it is: an exact one follows from sum, count and law, as does every one on text; another bound does not (it needs all coefficients), but its decision follows from
  * its p-value, level and floor, and its p-value from no fewer scores than it takes. A verdict that claims more than its own numbers is
  * refused.
  */
@@ -18,7 +18,7 @@ import { ROLES } from '../keys/profile.ts'
 import type { RateInterval } from '../stats/interval.ts'
 import { assertNullLaw, EXPONENTIAL_MOST, type NullLaw } from '../stats/law.ts'
 import { assertScoreSum, nullMean, nullVariance } from '../stats/tail.ts'
-import { type CoefficientSums, type Family, resolveRule, type Verdict, verdictOf } from './verdict.ts'
+import { type CoefficientSums, type Family, resolveRule, tailOf, type Verdict, verdictOf } from './verdict.ts'
 
 /**
  * Checks a verdict that came as JSON text or as a parsed object. The result is a frozen copy, equal to the verdict that was written.
@@ -44,7 +44,7 @@ export function parseVerdict(input: unknown): Verdict {
   assertOneOf(value['format'], { name: 'verdict.format', values: ['dyetrace/verdict-1'] })
   const fields = ownFields(value, { name: 'verdict', keys: VERDICT_KEYS })
   const verdict = copyOf(fields)
-  if (verdict.tail === 'exact') assertExact(verdict)
+  if (verdict.tail === 'exact' || EXACT_METHODS.includes(verdict.method)) assertExact(verdict)
   else assertBound(verdict)
   return Object.freeze(verdict)
 }
@@ -195,10 +195,15 @@ function parseFamily(value: unknown, lnP: number): Family {
   return Object.freeze({ size, method, lnAdjustedP })
 }
 
-/** An exact verdict is made again from what was counted. */
+// What these say can be made again, also where the law is a bound. A forger who called it a bound by coefficients would be asked for less.
+const EXACT_METHODS: readonly string[] = ['detect', 'detect/joint', 'identify']
+
+/** A verdict that follows from what was counted is made again. */
 function assertExact(verdict: Verdict): void {
   const { sum, counted: n, law, alpha, minimumCounted, family, weights, decision } = verdict
-  if (weights) refuse('weights', 'none beside an exact tail', weights)
+  if (verdict.tail !== tailOf(law))
+    refuse('tail', `"${tailOf(law)}", as of every verdict by ${verdict.method} under this law`, verdict.tail)
+  if (weights) refuse('weights', 'none beside a tail that follows from the law', weights)
   const scores = law.kind === 'binomial' ? n * law.trials : n
   if (scores > MOST_SCORES) refuse('counted', `at most ${MOST_SCORES} scores, or trials of scores`, scores)
   if (ON_TEXT.test(verdict.method) && n > verdict.seen)
@@ -214,14 +219,9 @@ function assertExact(verdict: Verdict): void {
     refuse('decision', `${JSON.stringify(made.decision)}, as the numbers say`, decision)
 }
 
-// What these say can be made again. A forger who called it a bound would be asked for less.
-const EXACT_METHODS: readonly string[] = ['detect', 'detect/joint', 'identify']
-
 /** A bound cannot be made again; what follows from it can. */
 function assertBound(verdict: Verdict): void {
   const { sum, counted, law, weights, lnP, mean, alpha, minimumCounted, decision, family } = verdict
-  if (EXACT_METHODS.includes(verdict.method))
-    refuse('tail', `"exact", as of every verdict by ${verdict.method}`, verdict.tail)
   assertNear(verdict.log10P, lnP / Math.LN10, 'log10P')
   if (weights) assertSums(weights, { counted })
   assertWithinReach(verdict)

@@ -6,7 +6,7 @@ import { assertInteger, assertNumber } from '../assert.ts'
 import type { Role } from '../keys/profile.ts'
 import { lnEValue } from '../stats/e-value.ts'
 import { meanInterval, type RateInterval } from '../stats/interval.ts'
-import type { NullLaw } from '../stats/law.ts'
+import { EXPONENTIAL_STEP, levelShare, type NullLaw } from '../stats/law.ts'
 import { holm } from '../stats/multiplicity.ts'
 import { lnLeastTail, lnUpperTail, nullMean, nullVariance } from '../stats/tail.ts'
 import {
@@ -42,7 +42,10 @@ export interface Verdict {
   /** Natural log of the p-value; 0 where nothing was counted. */
   readonly lnP: number
   readonly log10P: number
-  /** exact: the tail of the null law. bound: at least that tail, whatever the coefficients (Chernoff). */
+  /**
+   * exact: the tail of the null law. bound: at least that tail: whatever the coefficients (Chernoff), or the law itself is a bound of sums
+   * ({@link tailOf}).
+   */
   readonly tail: 'exact' | 'bound'
   /** Mean score; with coefficients, the null mean plus (sum - its null mean) / (sum of absolute coefficients). */
   readonly mean: number
@@ -114,7 +117,24 @@ export type VerdictSubject = Pick<Verdict, 'method' | 'scheme' | 'keyId' | 'seen
 /** The family of one test. */
 export const ALONE: Family = Object.freeze({ size: 1, method: 'none' })
 
-/** Turns evidence with equal coefficients into a verdict by the exact law. */
+/**
+ * What the tail of an unweighted sum is. The laws of some marks of other engines are bounds: lists of a fixed size, whose scores depend on each other;
+ * two weighted scores; and exponential scores on levels that are wider apart than the steps which all such scores are rounded to.
+ */
+export function tailOf(law: NullLaw): Verdict['tail'] {
+  switch (law.kind) {
+    case 'bernoulli':
+      return law.fixedSize ? 'bound' : 'exact'
+    case 'binomial':
+      return 'exact'
+    case 'exponential':
+      return levelShare(law) > EXPONENTIAL_STEP ? 'bound' : 'exact'
+    case 'hypoexponential':
+      return 'bound'
+  }
+}
+
+/** Turns evidence with equal coefficients into a verdict by the law of a score. */
 export function verdictOf(
   evidence: Evidence,
   subject: VerdictSubject,
@@ -128,7 +148,7 @@ export function verdictOf(
     sum,
     law,
     lnP: lnUpperTail(law, evidence),
-    tail: 'exact' as const,
+    tail: tailOf(law),
     mean: n === 0 ? nullMean(law) : sum / n,
     ...(Number.isFinite(interval.upper) ? { interval: Object.freeze(interval) } : {}),
     lnE: lnEValue(law, evidence),

@@ -50,10 +50,19 @@ export function assertPlanFits(plan: Plan, profile: Profile): void {
  * lists of fixed size make the scores of one context depend on each other, which a bet on one pair after another does not allow for.
  */
 function assertLawKnown(plan: Plan, profile: Profile): void {
-  const { identity, nullLaw } = schemeOf(profile, { lanes: 1 })
+  const { identity, publicIdentity, nullLaw } = schemeOf(profile, { lanes: 1 })
   if (identity)
     throw new RangeError(
       `"test.profile" expected a scheme whose pairs all have scores of their own, got ${profile.scheme}: detect() reads its text, but the answers of a model cannot be tested for it`,
+    )
+  // Another window may stand for one that has come: no rule says of windows alone which of them are new.
+  if (publicIdentity && windowRuleOf(plan) === 'globally-first')
+    throw new RangeError(
+      `"test.plan" expected key-blind prompts that were all fixed beforehand for ${profile.scheme}, whose windows can share their scores, got marked or fresh ones`,
+    )
+  if (publicIdentity && plan.stopping.rule === 'e-process')
+    throw new RangeError(
+      `"test.plan.stopping" expected another rule than "e-process" for ${profile.scheme}, whose windows can share their scores`,
     )
   if (plan.stopping.rule === 'e-process' && nullLaw.kind === 'bernoulli' && nullLaw.fixedSize)
     throw new RangeError(

@@ -12,7 +12,7 @@ import type { Scheme } from '../schemes/scheme.ts'
 import { decoyP } from '../stats/decoys.ts'
 import { isOfBits, type NullLaw } from '../stats/law.ts'
 import { lnLugannaniRiceTail } from '../stats/lugannani-rice.ts'
-import { lnUpperTail, nullMean } from '../stats/tail.ts'
+import { lnUpperTailOfIndependent, nullMean } from '../stats/tail.ts'
 import { weightedVariance } from '../stats/weighted.ts'
 import type { Observations } from './observations.ts'
 import type { WeightedPairs } from './pairs.ts'
@@ -110,6 +110,14 @@ export function decoyExhibit(
   })
 }
 
+/**
+ * True where the decoys are spread as the null law says: at every point, and with the deviation of 1 that they must have, within five of its
+ * standard errors. For marks whose hash is open decoys are what shows that a text was not built against it.
+ */
+export function areSpreadAsTheLaw({ count, standardDeviation, uniformity }: DecoyExhibit): boolean {
+  return uniformity.uniform && Math.abs(standardDeviation - 1) <= 5 / Math.sqrt(2 * count)
+}
+
 const POINTS: readonly number[] = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]
 const FALSE_ALARM = 1e-6
 
@@ -137,5 +145,5 @@ function tailAt(
   if (coefficients.some((a) => a !== 1))
     return Math.exp(lnLugannaniRiceTail(law, { coefficients, excess: sum - expected }))
   if (sum <= 0) return 1
-  return Math.exp(lnUpperTail(law, { sum: isOfBits(law) ? Math.ceil(sum) : sum, n }))
+  return Math.exp(lnUpperTailOfIndependent(law, { sum: isOfBits(law) ? Math.ceil(sum) : sum, n }))
 }

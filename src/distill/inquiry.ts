@@ -4,6 +4,7 @@
  */
 import { assertCountable, type Countable } from '../detect/countable.ts'
 import { detect } from '../detect/detect.ts'
+import { notesOnMark } from '../detect/mark-notes.ts'
 import {
   ALONE,
   anytimeVerdictOf,
@@ -27,7 +28,7 @@ import {
   type Stopped,
   sentenceOf,
 } from './conclusion.ts'
-import { type DecoyExhibit, decoyDraws, decoyExhibit, decoyMaterial } from './decoys.ts'
+import { areSpreadAsTheLaw, type DecoyExhibit, decoyDraws, decoyExhibit, decoyMaterial } from './decoys.ts'
 import { type Detectable, detectableContrast, detectableCount } from './detectable.ts'
 import type { Exposure } from './exposure.ts'
 import { familySize } from './family-size.ts'
@@ -272,7 +273,10 @@ function recordOf(
   const leading = leadingOf(findings)
   const measured = tests[findings.indexOf(leading)]!.measurement
   const decision = decisionOf(inquiry, findings, { instrument: about.instrument, measured })
-  const reasons = exploratoryReasons(plan, { keyId: key.keyId, lane, answered })
+  const reasons = [
+    ...exploratoryReasons(plan, { keyId: key.keyId, lane, answered }),
+    ...reasonsOfMark(candidate, findings),
+  ]
   const power = measured && powerOf(plan, tested, measured, leading.verdict.family)
   const strength = strengthOf(inquiry, tested, tests, findings)
   const controls = controlsOf(inquiry, findings, about.instrument)
@@ -298,8 +302,23 @@ function recordOf(
     ...(power === undefined ? {} : { power }),
     ...(strength === undefined ? {} : { strength }),
     controls,
-    notes: Object.freeze(notesOf(inquiry, controls, measured)),
+    notes: Object.freeze([...notesOf(inquiry, controls, measured), ...notesOnMark(tested)]),
   })
+}
+
+/** What the mark itself leaves open, whatever the plan says. */
+function reasonsOfMark({ profile, tested }: Candidate, findings: readonly Finding[]): readonly string[] {
+  const reasons: string[] = []
+  if ((profile as { format: string }).format === 'dyetrace/engine-profile-1')
+    reasons.push(
+      'nothing in the plan fixes the key of a mark that another engine writes: any key under the same label and settings would have fitted it',
+    )
+  const shown = findings.flatMap(({ deciding, decoys }) => (deciding ? [decoys] : []))
+  if (tested.scheme.hash === 'open' && !shown.every((decoys) => decoys && areSpreadAsTheLaw(decoys)))
+    reasons.push(
+      'text can be built against the hash of this mark without its key, and no decoy keys show that their scores are spread as the null law says',
+    )
+  return reasons
 }
 
 function findingOf(

@@ -2,7 +2,8 @@
  * Marked ids and a key, but no configuration: which of the schemes that are read here would it be? A list of marks for `identify`, which corrects for
  * trying all of them. An engine whose hash is not known (docs/engines.md) shows by none of them fitting.
  */
-import { assertInteger, assertOptions, describe } from '../assert.ts'
+import { assertInteger, assertOptions } from '../assert.ts'
+import { assertBigints } from '../keys/engine-key.ts'
 import type { EngineProfileFields } from '../keys/engine-profile.ts'
 import { createEngineMark, type EngineMark, type EngineMarkOptions } from './engine-config.ts'
 
@@ -33,8 +34,7 @@ export function engineCandidates(
   integers: readonly bigint[],
   options: EngineCandidatesOptions,
 ): readonly EngineMark[] {
-  if (!Array.isArray(integers) || integers.some((value) => typeof value !== 'bigint'))
-    throw new TypeError(`"integers" expected an array of bigints, got ${describe(integers)} of other values`)
+  assertBigints(integers, { name: 'integers' })
   assertOptions(options, { name: 'options', keys: ['tokenizer', 'vocabularySize', 'created', 'widths'] })
   const { widths = [1, 2, 4], ...about } = options
   for (const [i, width] of widths.entries())
@@ -47,12 +47,12 @@ export function engineCandidates(
   return Object.freeze(marks)
 }
 
-/** Undefined where the key would not decide the scores of this scheme. */
+/** Undefined where the key would not decide the scores of this scheme, or the engine takes no such key. */
 function markOf(fields: EngineProfileFields, integers: readonly bigint[]): EngineMark | undefined {
   try {
     return createEngineMark(fields, integers)
   } catch (error) {
-    if (error instanceof RangeError && error.message.includes('expected a key that decides its scores'))
+    if (error instanceof RangeError && error.message.startsWith('"key" expected a key that '))
       return undefined
     throw error
   }

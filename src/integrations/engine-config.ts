@@ -6,7 +6,7 @@
  * Keys there are JSON numbers of up to 64 bits, which JSON.parse rounds beyond 2^53. Here numbers are read digit by digit. Unknown members
  * are refused: one that changes the mark and is overlooked would read as "no evidence".
  */
-import { assertNumber, assertOneOf, assertOptions, assertRecord, assertString, describe } from '../assert.ts'
+import { assertNumber, assertOneOf, assertOptions, assertRecord, assertString } from '../assert.ts'
 import type { Digest } from '../digest.ts'
 import { parseJson } from '../json.ts'
 import { deriveEngineKey, engineKeyIntegers, engineKeyOf } from '../keys/engine-key.ts'
@@ -17,8 +17,10 @@ import {
   engineProfileOf,
   parseEngineProfile,
 } from '../keys/engine-profile.ts'
+import { assertKeyFits } from '../keys/key-fits.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import type { MasterKey } from '../keys/master.ts'
+import { withoutContent } from '../keys/without-content.ts'
 
 /** An engine's mark: what `countable`, `detect`, `identify` and the test of models take as profile and key. */
 export interface EngineMark {
@@ -48,7 +50,7 @@ const OPTION_KEYS = ['tokenizer', 'vocabularySize', 'label', 'created'] as const
  * Reads an engine's configuration.
  * @param text JSON as the engine takes it. For "hf" a generation configuration with `watermarking_config`, or that object by itself.
  * @returns profile, safe to publish, and key, which shows nothing of itself.
- * @throws TypeError or RangeError that names the member and never shows a key.
+ * @throws TypeError or RangeError that names the member and shows nothing of the text, which has a key somewhere.
  * @example
  * import { countable, detect, readEngineConfig, tokenizerDigest } from 'dyetrace'
  * const { profile, key } = readEngineConfig('{"key": 18446744073709551615, "context_width": 2}', {
@@ -65,9 +67,15 @@ export function readEngineConfig(
   const { engine, ...about } = options
   assertOneOf(engine, { name: 'options.engine', values: ENGINES })
   const config = parseExact(text)
-  assertRecord(config, { name: 'config' })
-  const { integers, ...fields } = READERS[engine](config)
-  const profile = engineProfileOf({ ...fields, ...about })
+  // A key may stand anywhere in the text: under a wrong name, as a name, as a number of another kind.
+  const { profile, integers } = withoutContent(
+    () => {
+      assertRecord(config, { name: 'config' })
+      const { integers, ...fields } = READERS[engine](config)
+      return { integers, profile: engineProfileOf({ ...fields, ...about }) }
+    },
+    { name: 'configuration' },
+  )
   return Object.freeze({ profile, key: engineKeyOf(profile, integers) })
 }
 
@@ -88,11 +96,16 @@ export function deriveEngineMark(master: MasterKey, fields: EngineProfileFields)
 
 /**
  * The configuration text for the engine. It holds the key in the clear: write it where only the engine reads it.
- * @throws RangeError for experimental schemes, whose configuration is not settled.
+ * @throws RangeError for a key of another profile, and for experimental schemes, whose configuration is not settled.
  */
 export function exportEngineConfig({ profile, key }: EngineMark): string {
   const checked = parseEngineProfile(profile)
   const integers = engineKeyIntegers(key)
+  assertKeyFits(key, checked)
+  if (key.keyId !== checked.layers[0].keyId)
+    throw new RangeError(
+      `"mark.key" expected the key of the profile, ${checked.layers[0].keyId}, got one with key id ${key.keyId}`,
+    )
   const members = WRITERS[checked.scheme]?.(checked, integers)
   if (!members)
     throw new RangeError(
@@ -315,22 +328,19 @@ function integer(config: Members, name: string): bigint {
 
 function integerOf(value: unknown, name: string): bigint {
   if (isDigits(value) && /^-?\d+$/.test(value.digits)) return BigInt(value.digits)
-  throw new TypeError(`"${name}" expected an integer, got ${kindOf(value)}; its value is not shown`)
+  throw new TypeError(`"${name}" expected an integer, got another`)
 }
 
 function listOfIntegers(config: Members, name: string): readonly bigint[] {
   const list = config[name]
-  if (!Array.isArray(list))
-    throw new TypeError(`"config.${name}" expected an array of integers, got ${kindOf(list)}`)
+  if (!Array.isArray(list)) throw new TypeError(`"config.${name}" expected an array of integers, got another`)
   return list.map((value, i) => integerOf(value, `config.${name}[${i}]`))
 }
 
 function hexadecimal(config: Members, name: string): bigint {
   const value = config[name]
   if (typeof value !== 'string' || !/^(?:0[xX])?[0-9a-fA-F]{1,16}$/.test(value))
-    throw new TypeError(
-      `"config.${name}" expected 1 to 16 hex digits, got ${kindOf(value)}; its value is not shown`,
-    )
+    throw new TypeError(`"config.${name}" expected 1 to 16 hex digits, got another`)
   return BigInt(`0x${value.replace(/^0[xX]/, '')}`)
 }
 
@@ -348,9 +358,4 @@ function word<const T extends string>(config: Members, name: string, values: rea
   assertString(value, { name: `config.${name}` })
   assertOneOf(value, { name: `config.${name}`, values })
   return value
-}
-
-function kindOf(value: unknown): string {
-  if (isDigits(value)) return 'another number'
-  return typeof value === 'string' ? 'a string' : describe(value)
 }

@@ -6,7 +6,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { assertInteger, assertNumber, assertOneOf, assertRecord, assertString } from '../assert.ts'
 import { bytesToHex, utf8ToBytes } from '../bytes.ts'
-import type { Digest } from '../digest.ts'
+import { canonicalJson, type Digest } from '../digest.ts'
+import { instantOf } from './instant.ts'
 
 /** Schemes of other engines. What stands under `experimental` is unmerged there, and may change. */
 export const ENGINE_SCHEME_IDS = [
@@ -43,7 +44,10 @@ export interface EngineLayer {
   readonly label: string
   readonly share: 65536
   readonly lanes: 1
-  /** Made of scheme and label, not of the key: an engine's key may be short, and a digest of it would give it away. */
+  /**
+   * Made of the label and of all that scores depend on, but not of the key: an engine's key may be short, and a digest of it would give it
+   * away. So it does not show that the key is the one that was meant; `commitEngineKey` does.
+   */
   readonly keyId: string
   /** Empty: nobody committed to an engine's key. */
   readonly commitment: ''
@@ -116,6 +120,7 @@ const MAX_VOCABULARY = 2 ** 32 - 1
 const MAX_TABLE = 2 ** 24
 const ISO_8601 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?)?$/
+const YYYY_MM_DD = 10
 
 /** What a profile is made of. */
 export type EngineProfileFields = Pick<
@@ -125,26 +130,26 @@ export type EngineProfileFields = Pick<
 
 /** Makes a profile. */
 export function engineProfileOf(fields: EngineProfileFields): EngineProfile {
+  assertRecord(fields, { name: 'fields' })
   const { label, ...own } = fields
-  return parseEngineProfile({
-    format: 'dyetrace/engine-profile-1',
-    bits: 32,
-    ...own,
-    layers: [
-      {
-        role: 'provider',
-        label,
-        share: 65536,
-        lanes: 1,
-        keyId: engineKeyId(own.scheme, label),
-        commitment: '',
-      },
-    ],
-  })
+  return profileOf(
+    {
+      format: 'dyetrace/engine-profile-1',
+      bits: 32,
+      ...own,
+      layers: [{ role: 'provider', label, share: 65536, lanes: 1, commitment: '' }],
+    },
+    { isNew: true },
+  )
 }
 
 /** Checks a record that says it is an engine's profile; the result is a frozen copy. */
 export function parseEngineProfile(value: unknown): EngineProfile {
+  return profileOf(value, { isNew: false })
+}
+
+/** @param isNew the key id is made, not compared. */
+function profileOf(value: unknown, { isNew }: { isNew: boolean }): EngineProfile {
   assertRecord(value, { name: 'profile', keys: KEYS })
   const own = (key: (typeof KEYS)[number]): unknown => (Object.hasOwn(value, key) ? value[key] : undefined)
   const format = own('format')
@@ -179,6 +184,7 @@ export function parseEngineProfile(value: unknown): EngineProfile {
     expected: 'an ISO 8601 date or time, such as "2026-11-24" or "2026-11-24T09:30:00Z"',
     pattern: ISO_8601,
   })
+  instantOf(created.slice(0, YYYY_MM_DD), { name: 'profile.created' })
   const engine = parseSettings(own('engine'), rule, { vocabularySize })
   if (scheme === 'hf/kgw-cpu' && engine.seeding === 'lefthash' && contextWidth !== 1)
     throw new RangeError(
@@ -186,25 +192,31 @@ export function parseEngineProfile(value: unknown): EngineProfile {
     )
   if (scheme === 'experimental/vllm-sbw' && engine.seeding === 'lefthash' && contextWidth === 0)
     throw new RangeError('"profile.contextWidth" expected 1 or more for lefthash, got 0')
-  return Object.freeze({
-    format,
+  const about = {
     scheme,
     contextWidth: contextWidth + 0,
-    bits: 32 as const,
     param: param + 0,
-    delta: delta + 0,
     tokenizer: tokenizer as Digest,
     vocabularySize,
-    layers: Object.freeze([parseLayer(own('layers'), scheme)] as const),
-    created,
     engine,
+  }
+  return Object.freeze({
+    format,
+    ...about,
+    bits: 32 as const,
+    delta: delta + 0,
+    layers: Object.freeze([parseLayer(own('layers'), about, { isNew })] as const),
+    created,
   })
 }
 
-function parseLayer(value: unknown, scheme: EngineSchemeId): EngineLayer {
+function parseLayer(value: unknown, about: IdentifiedFields, { isNew }: { isNew: boolean }): EngineLayer {
   const [layer] = Array.isArray(value) && value.length === 1 ? value : []
   assertRecord(layer, { name: 'profile.layers[0]', keys: LAYER_KEYS, expected: 'the one layer of an engine' })
-  const { role, label, share, lanes, keyId, commitment } = layer
+  const own = (key: (typeof LAYER_KEYS)[number]): unknown =>
+    Object.hasOwn(layer, key) ? layer[key] : undefined
+  const [role, label, share] = [own('role'), own('label'), own('share')]
+  const [lanes, commitment] = [own('lanes'), own('commitment')]
   assertOneOf(role, { name: 'profile.layers[0].role', values: ['provider'] })
   assertString(label, {
     name: 'profile.layers[0].label',
@@ -213,7 +225,8 @@ function parseLayer(value: unknown, scheme: EngineSchemeId): EngineLayer {
   })
   assertInteger(share, { name: 'profile.layers[0].share', min: 65536, max: 65536 })
   assertInteger(lanes, { name: 'profile.layers[0].lanes', min: 1, max: 1 })
-  assertOneOf(keyId, { name: 'profile.layers[0].keyId', values: [engineKeyId(scheme, label)] })
+  const keyId = engineKeyId(about, label)
+  if (!isNew) assertOneOf(own('keyId'), { name: 'profile.layers[0].keyId', values: [keyId] })
   assertOneOf(commitment, { name: 'profile.layers[0].commitment', values: [''] })
   return Object.freeze({ role, label, share: 65536 as const, lanes: 1 as const, keyId, commitment })
 }
@@ -229,7 +242,8 @@ function parseSettings(
     if (!settings.includes(name)) continue
     const setting = Object.hasOwn(value, name) ? value[name] : undefined
     assertSetting(name, setting, vocabularySize)
-    fields[name] = setting
+    // JSON can say -0, which would come back from JSON as another value.
+    fields[name] = typeof setting === 'number' ? setting + 0 : setting
   }
   return Object.freeze(fields)
 }
@@ -263,9 +277,19 @@ function assertSetting(name: (typeof SETTINGS)[number], value: unknown, vocabula
   }
 }
 
-/** Name of an engine's key in profiles and verdicts: the first 16 hex digits of SHA-256(`dyetrace/1|engine-id|<scheme>|<label>`). */
-export function engineKeyId(scheme: EngineSchemeId, label: string): string {
-  return bytesToHex(sha256(utf8ToBytes(`dyetrace/1|engine-id|${scheme}|${label}`))).slice(0, 16)
+type IdentifiedFields = Pick<
+  EngineProfileFields,
+  'scheme' | 'contextWidth' | 'param' | 'tokenizer' | 'vocabularySize' | 'engine'
+>
+
+/**
+ * Name of an engine's key in profiles and verdicts: the first 16 hex digits of SHA-256(`dyetrace/1|engine-id|<label>|<JSON>`), the canonical JSON of
+ * what scores depend on beside the key. Profiles of one label that score differently have different ids.
+ */
+export function engineKeyId(fields: IdentifiedFields, label: string): string {
+  const { scheme, contextWidth, param, tokenizer, vocabularySize, engine } = fields
+  const about = canonicalJson({ scheme, contextWidth, param, tokenizer, vocabularySize, engine })
+  return bytesToHex(sha256(utf8ToBytes(`dyetrace/1|engine-id|${label}|${about}`))).slice(0, 16)
 }
 
 /** 64-bit integers that a key of this profile has. */

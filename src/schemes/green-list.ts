@@ -29,6 +29,7 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
     actsOn: 'logits',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'bernoulli', p: gammaOf({ bits, param }) }),
+    hash: 'keyed',
     countOnce: 'pair',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,

@@ -31,6 +31,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
     actsOn: 'distribution',
     draw: 'argmax',
     nullLaw: Object.freeze({ kind: 'exponential' }),
+    hash: 'keyed',
     countOnce: 'context',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,

@@ -18,6 +18,12 @@ export interface MarkSite {
   readonly lane: number
 }
 
+/** What an unkeyed part of a hash keeps of a pair. */
+export interface PublicIdentity {
+  readonly width: number
+  of(context: Context, token: number): ArrayLike<number>
+}
+
 /** A watermarking scheme with its parameters filled in. Stateless towards its caller: same arguments, same numbers. */
 export interface Scheme {
   readonly id: string
@@ -45,6 +51,17 @@ export interface Scheme {
     readonly width: number
     of(key: MarkKey, context: Context, token: number): ArrayLike<number>
   }
+  /**
+   * As `identity`, where pairs share a score by accident and under every key alike: what of a pair the hash keeps. Text can be built of pairs that
+   * agree in it, so they count once where text is judged. Absent where `identity` is there and where no such pairs are known.
+   */
+  readonly publicIdentity?: PublicIdentity
+  /**
+   * keyed: scores are a pseudorandom function of the key, and p is exact for any text that does not depend on the key. open: text can be built, without
+   * the key, on which scores are not independent under a random key; p is exact for text that was not built for the purpose, and fresh keys on
+   * the same text are exact for any (docs/engines.md).
+   */
+  readonly hash: 'keyed' | 'open'
   /** False for a context whose scores are the same under every key: they say nothing of a key. Absent where there is none. */
   isKeyed?(context: Context): boolean
   /** The one function of (key, context, token, lane) that both mark and score use. */

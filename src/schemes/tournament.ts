@@ -29,6 +29,7 @@ export function createTournament(parameters: TournamentParameters): Scheme {
     actsOn: 'distribution',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'binomial', trials: rounds, p: 0.5 }),
+    hash: 'keyed',
     countOnce: 'context',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,

@@ -14,7 +14,8 @@ export interface ScoreSum {
 }
 
 /**
- * ln of the chance that n null scores sum to `sum` or more: exactly, or for exponential scores, which are rounded down, at least that.
+ * ln of the chance that n null scores sum to `sum` or more: exactly, or for exponential scores, which are rounded down, and for lists of fixed
+ * size at least that. Of the latter the binomial tail is a bound from the mean plus 1 on; below, nothing is claimed: 0.
  * n = 0 gives 0: nothing seen, nothing said. A count that n scores cannot reach gives -Infinity; of exponential scores, whose law has no end,
  * the tail is given all the same. `assertScoreSum` refuses either.
  * @throws TypeError or RangeError for a law that is not known or counts that are not integers.
@@ -24,8 +25,11 @@ export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
   assertRecord(evidence, { name: 'evidence' })
   const { sum, n } = evidence
   switch (law.kind) {
-    case 'bernoulli':
-      return lnBinomialUpperTail(sum, { n, p: law.p })
+    case 'bernoulli': {
+      const lnTail = lnBinomialUpperTail(sum, { n, p: law.p })
+      // Hoeffding 1956, theorem 5, of sums of independent Bernoullis: P[S <= c] is least for the binomial if c is the mean or more.
+      return law.fixedSize && sum - 1 < n * law.p ? 0 : lnTail
+    }
     case 'binomial':
       // 1/2 times 30 trials would be an integer again.
       assertInteger(n, { name: 'n' })
@@ -37,6 +41,14 @@ export function lnUpperTail(law: NullLaw, evidence: ScoreSum): number {
       assertInteger(n, { name: 'n' })
       return n === 0 ? 0 : lnHypoexponentialUpperTail(sum, { n, alpha: law.alpha })
   }
+}
+
+/**
+ * As {@link lnUpperTail}, of independent scores: where lists have a fixed size an estimate, and below the mean plus 1 no bound. For where sums are
+ * expected to lie; no p-value is made from it.
+ */
+export function lnUpperTailOfIndependent(law: NullLaw, evidence: ScoreSum): number {
+  return lnUpperTail(law.kind === 'bernoulli' ? { kind: 'bernoulli', p: law.p } : law, evidence)
 }
 
 /** ln of the smallest tail that n scores can give: what they would say if each were as high as it can be. */

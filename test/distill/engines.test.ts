@@ -6,6 +6,8 @@ import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
 import { countable } from '../../src/detect/countable.ts'
 import { attribute } from '../../src/distill/attribution.ts'
+import { poolPairs } from '../../src/distill/pairs.ts'
+import { ownPairs } from '../../src/distill/score-pairs.ts'
 import { testDistillation } from '../../src/distill/test-distillation.ts'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
 import { lnWeightedTailBound } from '../../src/stats/weighted.ts'
@@ -116,6 +118,56 @@ describe('what is refused', () => {
       /lists have a fixed size/,
     )
   })
+})
+
+describe('marks whose hash is not keyed throughout', () => {
+  const { profile, key } = engineMark('SGLang gumbel', [8191n], { vocabularySize: V, contextWidth: 1 })
+  const asked = (plan: object) =>
+    textCase(innocent, { prompts: sequences, tokens: 60, random: seedrandom('open') }, {
+      vocabularySize: V,
+      contextWidth: 1,
+      ...plan,
+    } as never)
+
+  test('of pairs that share a score under every key the first is kept', () => {
+    const scheme = schemeOf(profile, { lanes: 1 })
+    const weighted = poolPairs(
+      [3, 5, 7, 9].map((window) => ({ window: [window], token: window % 4, value: window })),
+      1,
+    )
+    expect(ownPairs(weighted, key, scheme).coefficients).toHaveLength(4)
+    const merging = { ...scheme, publicIdentity: { width: 1, of: (_: unknown, token: number) => [token] } }
+    expect(Array.from(ownPairs(weighted, key, merging).coefficients)).toEqual([3, 5])
+  })
+
+  test.each([
+    ['an e-process', { stopping: { rule: 'e-process', fresh: false } }],
+    ['an e-process over fresh windows', { stopping: { rule: 'e-process', fresh: true }, decoys: 0 }],
+    ['marked prompts', { markedPrompts: true, references: [], counted: 100, decoys: 0 }],
+  ])('%s is refused, since windows can share scores', (_, plan) => {
+    expect(() => testDistillation({ ...asked(plan), profile, key })).toThrow(/windows can share their scores/)
+  })
+
+  test('a result without decoys is a hint, and the notes say so', () => {
+    const reasonsOf = (plan: object): string =>
+      testDistillation({ ...asked(plan), profile, key }).exploratory!.reasons.join()
+    expect(reasonsOf({ decoys: 0 })).toContain('built against the hash')
+    expect(reasonsOf({ decoys: 199 })).not.toContain('built against the hash')
+    const { notes } = testDistillation({ ...asked({ decoys: 199 }), profile, key })
+    expect(notes.join()).toContain('not built against this hash')
+  })
+})
+
+test('the key of an engine is fixed by nothing in the plan: any result is a hint', () => {
+  const { profile, key } = engineMark('vLLM gumbel', [8191n], { vocabularySize: V, contextWidth: 1 })
+  const family = [{ keyId: key.keyId }]
+  const asked = textCase(innocent, { prompts: sequences, tokens: 20, random: seedrandom('x') }, {
+    vocabularySize: V,
+    contextWidth: 1,
+    family,
+  } as never)
+  const { exploratory } = testDistillation({ ...asked, profile, key })
+  expect(exploratory!.reasons).toEqual([expect.stringContaining('fixes the key of a mark')])
 })
 
 test('every other scheme is either tested or refused: none slips through', () => {

@@ -29,14 +29,25 @@ export function textsealHash(key: Uint32Array, context: Context, token: number, 
   multiply(part, KEY)
   sum.low = part.low
   sum.high = part.high
-  for (let j = 0; j < context.length; j++) addMultiple(context[j]!, PRIMES[j]!)
-  addMultiple(token, TOKEN)
+  addMultiples(context, token)
   multiply(sum, PRODUCT)
   const low = sum.low ^ ((sum.low >>> 13) | (sum.high << 19))
   const high = sum.high ^ (sum.high >> 13)
   // 2^13 is 1 modulo 8191, so 2^32, which is 2^26 times 2^6, counts as 2^6.
   const rest = (high * 64 + (low >>> 0)) % TEXTSEAL_LEVELS
   return rest < 0 ? rest + TEXTSEAL_LEVELS : rest
+}
+
+/** What is left of window and token in every key's hash: their part of the sum, as two words. */
+export function textsealSum(context: Context, token: number): readonly [number, number] {
+  assign(sum, 0)
+  addMultiples(context, token)
+  return [sum.low, sum.high]
+}
+
+function addMultiples(context: Context, token: number): void {
+  for (let j = 0; j < context.length; j++) addMultiple(context[j]!, PRIMES[j]!)
+  addMultiple(token, TOKEN)
 }
 
 function addMultiple(value: number, factor: Readonly<Int64>): void {

@@ -1,6 +1,9 @@
 /**
  * SynthID-Text as Google's reference computes it (google-deepmind/synthid-text): the hash of hf-synthid.ts with a start that depends on
  * all keys, and bits that are shifted down from high bits, without a table. Bits of all layers are fair coins: Binomial(m, 1/2).
+ *
+ * The state is affine in start and ids: what the ids add to it is the same under every key. N-grams that add the same have one score and count once;
+ * ids in an arithmetic progression have bits that are not independent (docs/engines.md).
  */
 import type { EngineProfile } from '../../keys/engine-profile.ts'
 import { type MarkKey, markKeyWords } from '../../keys/mark-key.ts'
@@ -21,8 +24,18 @@ export function createGoogleSynthId({
     actsOn: 'distribution',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'binomial', trials: layers, p: 0.5 }),
+    hash: 'open',
     countOnce: 'context',
     contextAt: generatedIds({ contextWidth, padding: 0 }),
+    publicIdentity: {
+      width: 2,
+      of(context, token) {
+        state.low = 0
+        state.high = 0
+        accumulateTokens(state, context, token)
+        return [state.low, state.high]
+      },
+    },
     field(key, context, token) {
       const { start, keys } = layersOf(key)
       state.low = start.low

@@ -47,6 +47,7 @@ export function createHfKgw({
     actsOn: 'logits',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'bernoulli', p: size / vocabularySize, fixedSize: true }),
+    hash: 'open',
     countOnce: 'pair',
     contextAt: allIds({ contextWidth }),
     ...(seeding === 'lefthash'

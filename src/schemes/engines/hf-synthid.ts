@@ -31,6 +31,7 @@ export function createHfSynthId({
     actsOn: 'distribution',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'binomial', trials: layers, p: ones / tableSize }),
+    hash: 'open',
     countOnce: 'context',
     contextAt: generatedIds({ contextWidth, padding: 0 }),
     identity: { width: 1, of: (_key, context, token) => [lowStateOf(context, token) & (tableSize - 1)] },

@@ -2,13 +2,23 @@
  * SGLang's Aaronson-Gumbel mark, with one key or two. The race of gumbel.ts with a 32-bit MurmurHash3, over prompt and generated tokens; at
  * the start of a short prompt the window is shorter. A window counts once an answer.
  *
+ * The window is hashed without the key, and 64 bits of key become a state of 32. Whoever wants to can compute windows of one hash and tokens that
+ * stand in for each other: such pairs have one score under every key and count once. With two keys the coin may tell some of them apart; they
+ * count once all the same.
+ *
  * Two keys: a coin made of both keys and the window says which key a window belongs to. The detector can repeat it, so nothing is diluted and
  * the law is that of one key.
  */
 import type { Context } from '../../context.ts'
 import type { EngineProfile } from '../../keys/engine-profile.ts'
 import { type MarkKey, markKeyWords } from '../../keys/mark-key.ts'
-import { murmurCoin, murmurFinish, murmurMix, murmurToken } from '../../prf/engines/murmur.ts'
+import {
+  murmurCoin,
+  murmurFinish,
+  murmurMix,
+  murmurToken,
+  murmurTokenClass,
+} from '../../prf/engines/murmur.ts'
 import { raceWinner } from '../gumbel.ts'
 import type { Scheme } from '../scheme.ts'
 import { NO_TOKEN, scoreOfLevel, upTo } from './contexts.ts'
@@ -37,8 +47,13 @@ export function createSglangGumbel({
     actsOn: 'distribution',
     draw: 'argmax',
     nullLaw: Object.freeze({ kind: 'exponential' }),
+    hash: 'open',
     countOnce: 'context',
     contextAt: upTo({ contextWidth }),
+    publicIdentity: {
+      width: 2,
+      of: (context, token) => murmurTokenClass(contextHash(context), token),
+    },
     field,
     mark(logits, { key, context, lane }) {
       const winner = raceWinner(logits, {

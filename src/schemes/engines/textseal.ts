@@ -5,10 +5,14 @@
  * A uniform number h / 8191 is the lower end of its level: P[score >= x] <= exp(-x) for every x, so the laws of exponential scores are
  * conservative here (the mean of a score is 0.9993). TextSeal states a gamma law with the same two moments and takes the smaller of two
  * p-values uncorrected. Repeated windows count once a document (TextSeal's "v1"): its default counts each token of a window.
+ *
+ * The key is added to a sum that is linear in the ids, and the rest of the hash is public. Windows with one sum have one score under every key and
+ * count once; ids in an arithmetic progression have scores that are not quite independent, so the bound holds for text that nobody built
+ * (docs/engines.md).
  */
 import type { EngineProfile, EngineSettings } from '../../keys/engine-profile.ts'
 import { markKeyWords } from '../../keys/mark-key.ts'
-import { TEXTSEAL_LEVELS, textsealHash } from '../../prf/engines/textseal.ts'
+import { TEXTSEAL_LEVELS, textsealHash, textsealSum } from '../../prf/engines/textseal.ts'
 import type { Scheme } from '../scheme.ts'
 import { allIds, exactScore, floorScore, notWritten } from './contexts.ts'
 
@@ -28,8 +32,10 @@ export function createTextSeal({
         ? { kind: 'exponential', levels: TEXTSEAL_LEVELS }
         : { kind: 'hypoexponential', alpha, levels: TEXTSEAL_LEVELS },
     ),
+    hash: 'open',
     countOnce: 'context',
     contextAt: allIds({ contextWidth }),
+    publicIdentity: { width: 2, of: textsealSum },
     field(key, context, token) {
       const words = markKeyWords(key)
       return textsealHash(words, context, token) * TEXTSEAL_LEVELS + textsealHash(words, context, token, 2)

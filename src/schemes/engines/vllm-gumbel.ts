@@ -31,6 +31,7 @@ export function createVllmGumbel({ contextWidth, vocabularySize }: VllmGumbelPar
     actsOn: 'distribution',
     draw: 'argmax',
     nullLaw: Object.freeze({ kind: 'exponential', levels: LEVELS }),
+    hash: 'keyed',
     countOnce: 'context',
     contextAt: generatedIds({ contextWidth, padding: NO_TOKEN }),
     field,
@@ -63,6 +64,7 @@ export function createVllmDual({
         ? { kind: 'exponential', levels: LEVELS }
         : { kind: 'hypoexponential', alpha, levels: LEVELS },
     ),
+    hash: 'keyed',
     countOnce: 'context',
     contextAt: generatedIds({ contextWidth, padding: NO_TOKEN }),
     field(key, context, token) {

@@ -37,6 +37,7 @@ export function createVllmSbw({
     actsOn: 'logits',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'bernoulli', p: green / 2 ** 31 }),
+    hash: 'open',
     countOnce: 'pair',
     contextAt: generatedIds({ contextWidth, padding: NO_TOKEN }),
     // A window whose ids sum to 0 has seed 0 under every key.

@@ -21,6 +21,7 @@ export function createVllmSynthId({
     actsOn: 'distribution',
     draw: 'sample',
     nullLaw: Object.freeze({ kind: 'binomial', trials: layers, p: 0.5 }),
+    hash: 'keyed',
     countOnce: 'context',
     contextAt: generatedIds({ contextWidth, padding: NO_TOKEN }),
     field: (key, context, token) => (word(markKeyWords(key), context, token) & mask) >>> 0,
