@@ -194,7 +194,9 @@ export function openAiCompatibleSuspect(options: HttpSuspectOptions): HttpSuspec
       await client.post(path, body, signals.length > 0 ? AbortSignal.any(signals) : undefined),
       { api },
     )
-    if (client.holdsKey(said.text)) throw unreadable('an answer without the API key', 'one that repeats it')
+    // The reason is written down too.
+    if ([said.text, said.finish ?? ''].some(client.holdsKey))
+      throw unreadable('an answer without the API key', 'one that repeats it')
     return said
   }
 

@@ -9,8 +9,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { utf8ToBytes } from '../../src/bytes.ts'
+import { parseEnvelope, signEnvelope } from '../../src/case/envelope.ts'
 import { formatVerdict, judgeCase } from '../../src/case/judge.ts'
 import { sealCase } from '../../src/case/seal.ts'
+import { verifyCase } from '../../src/case/verify.ts'
 import { canonicalJson, digestBytes } from '../../src/digest.ts'
 import type { MarkKey } from '../../src/keys/mark-key.ts'
 import { writeMarkKeyFile } from '../../src/keys/mark-key-file.ts'
@@ -159,6 +161,82 @@ describe('it names what was changed', () => {
     expect([status, failing.length]).toEqual([4, 1])
     expect(failing[0]).toContain('sum of scores')
     expect(digestBytes(utf8ToBytes(files['verdict.json']!))).not.toBe('')
+  })
+
+  /** The files with a changed verdict and statement, signed again by the one who is known. */
+  const resigned = (files: Folder, change: (parts: { verdict: any; predicate: any }) => void): Folder => {
+    const payload = Buffer.from(parseEnvelope(files['evidence.json']!).payload).toString()
+    const [statement, verdict] = [JSON.parse(payload), JSON.parse(files['verdict.json']!)]
+    change({ verdict, predicate: statement.predicate })
+    const text = `${canonicalJson(verdict)}\n`
+    statement.predicate.verdict = verdict
+    statement.subject.find(({ name }: any) => name === 'verdict.json').digest.sha256 = digestBytes(
+      utf8ToBytes(text),
+    ).slice(7)
+    const evidence = signEnvelope(utf8ToBytes(canonicalJson(statement)), signer)
+    return { ...files, 'verdict.json': text, 'evidence.json': evidence }
+  }
+  const partly = sealed({ answered: 6, plan: { decoys: 0, minimumCounted: 8 } })
+
+  test.each<[string, (parts: { verdict: any; predicate: any }) => void, RegExp]>([
+    [
+      'that nobody chose when to stop',
+      ({ verdict }) => delete verdict.conclusions[0].exploratory,
+      /exploratory: expected true, got false/,
+    ],
+    [
+      'more answers than there are',
+      ({ predicate }) => (predicate.answers.count = 12),
+      /signed plan, .*answers/,
+    ],
+    ['another head', ({ predicate }) => (predicate.answers.head = predicate.plan), /signed plan, .*answers/],
+    ['a field of its own', ({ predicate }) => (predicate.note = 'guilty'), /fields of the predicate/],
+    ['another version', ({ predicate }) => (predicate.format = 'dyetrace/evidence-9'), /formats signed/],
+    ['another suspect', ({ verdict }) => (verdict.suspect = 'somebody else'), /suspect of the verdict/],
+    ['another access', ({ verdict }) => (verdict.conclusions[0].access = 'rows'), /access: expected "text"/],
+  ])('the signer says: %s', async (_, change, said) => {
+    expect(await run(partly.files, partly.keys)).toMatchObject({ status: 0, failing: [] })
+    const { status, failing } = await run(resigned(partly.files, change), partly.keys)
+    expect([status, failing.length]).toEqual([4, 1])
+    expect(failing[0]).toMatch(said)
+  })
+
+  test('as the package does: another key id, another spelling, marked text and fields that nobody planned', async () => {
+    const envelope = JSON.parse(partly.files['evidence.json']!)
+    const { 'evidence.json': _, ...bare } = partly.files
+    const lists = toyFolder({ access: 'top-k', prompts: 3, plan: { decoys: 0 } })
+    const twice = lists.files['answers.jsonl']!.replace(/"positions":\[\[(\[[^\]]*\])/, '"positions":[[$1,$1')
+    const changed: [Folder, RegExp][] = [
+      [
+        {
+          ...partly.files,
+          'evidence.json': `${canonicalJson({ ...envelope, signatures: [{ ...envelope.signatures[0], keyid: '0'.repeat(64) }] })}\n`,
+        },
+        /key id of the signer/,
+      ],
+      [
+        { ...partly.files, 'evidence.json': JSON.stringify(envelope, undefined, 1) },
+        /spelling of the envelope/,
+      ],
+      [
+        { ...bare, 'verdict.json': JSON.stringify(JSON.parse(bare['verdict.json']!), undefined, 1) },
+        /canonical/,
+      ],
+      [{ ...bare, 'marked.jsonl': '{"ids":[1,2,3]}\n' }, /marked\.jsonl: is no file that the plan calls for/],
+      [
+        { ...bare, 'prompts.jsonl': bare['prompts.jsonl']!.replace('}', ',"note":1}') },
+        /prompts\.jsonl line 1: has other fields/,
+      ],
+    ]
+    for (const [files, said] of changed) {
+      const { status, failing } = await run(files, partly.keys, [])
+      expect([status, failing.join('\n')]).toEqual([4, expect.stringMatching(said)])
+      expect(verifyCase(files, partly.keys).ok).toBe(false)
+    }
+    lists.files['verdict.json'] = formatVerdict(judgeCase(lists.files, lists.keys))
+    expect(twice).not.toBe(lists.files['answers.jsonl'])
+    const { failing } = await run({ ...lists.files, 'answers.jsonl': twice }, lists.keys, [])
+    expect(failing.join('\n')).toMatch(/line 1: has a list that is none/)
   })
 
   test('another signer than the one that is known; a key of somebody else', async () => {

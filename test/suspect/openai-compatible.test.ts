@@ -504,6 +504,76 @@ describe('hostile answers', () => {
   })
 })
 
+describe('an answer that is too much', () => {
+  const answering = (body: unknown) => async () => Response.json(body)
+
+  test('lists under names that nobody knows are not read: as many names as events would take hours', async () => {
+    let reads = 0
+    const events = Array.from({ length: 3000 }, (_, i) => ({
+      choices: [{ text: '', logprobs: { [`name${i}`]: [], tokens: [' ab'], top_logprobs: [{ ' ab': -1 }] } }],
+    }))
+    const text = `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}data: [DONE]\n\n`
+    const isArray = Array.isArray
+    Array.isArray = ((value: unknown) => {
+      reads++
+      return isArray(value)
+    }) as typeof Array.isArray
+    try {
+      await ask('http://127.0.0.1/v1', {
+        stream: true,
+        fetch: async () => new Response(text, { headers: { 'content-type': 'text/event-stream' } }),
+      }).ask({ ids: prompt, maxTokens: 6 })
+    } finally {
+      Array.isArray = isArray
+    }
+    // Some reads an event, not one for each pair of events.
+    expect(reads).toBeGreaterThan(3000)
+    expect(reads).toBeLessThan(100 * 3000)
+  })
+
+  test('more ids in one event than a function takes arguments', async () => {
+    const event = { choices: [{ text: ' ab', finish_reason: 'stop', token_ids: new Array(300_000).fill(1) }] }
+    const { text } = await ask('http://127.0.0.1/v1', {
+      fetch: async () =>
+        new Response(`data: ${JSON.stringify(event)}\n\ndata: [DONE]\n\n`, {
+          headers: { 'content-type': 'text/event-stream' },
+        }),
+    }).ask({ ids: prompt, maxTokens: 6 })
+    expect(text).toBe(' ab')
+  })
+
+  test('a probe that is answered with more tokens than a function takes arguments', async () => {
+    const tokens = new Array(150_000).fill(' ab')
+    const logprobs = { tokens, top_logprobs: [{ ' ab': -1 }] }
+    const fetch = async (request: unknown) => {
+      const isListed = /"logprobs"/.test(await (request as Request).clone().text())
+      return Response.json({ choices: [{ text: ' ab', ...(isListed && { logprobs }) }] })
+    }
+    expect((await ask('http://127.0.0.1/v1', { fetch }).probe()).topK.given).toBe(1)
+  })
+
+  test('of a list without end the likeliest are looked up, and no more', async () => {
+    const [first] = toyTokenizer.encode(' ab')
+    const text = toyTokenizer.decode([first!])
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`x${i}`, -2 - i]))
+    let encoded = 0
+    const { positions } = await ask('http://127.0.0.1/v1', {
+      fetch: answering({
+        choices: [{ text, logprobs: { tokens: [text], top_logprobs: [{ ...many, [text]: -0.5 }] } }],
+      }),
+      tokenizer: {
+        decode: toyTokenizer.decode,
+        encode(given) {
+          encoded++
+          return toyTokenizer.encode(given)
+        },
+      },
+    }).ask({ ids: prompt, maxTokens: 6, topK: 3 })
+    expect(positions![0]).toContainEqual([first, -0.5])
+    expect(encoded).toBeLessThan(200)
+  })
+})
+
 describe('what goes wrong on the way', () => {
   const failing = (status: number, times: number, retryAfter?: string) =>
     serve({
@@ -639,6 +709,13 @@ describe('the API key', () => {
     await expect(ask(server.url, { apiKey: API_KEY }).ask({ ids: prompt, maxTokens: 6 })).rejects.toThrow(
       'expected to give an answer without the API key',
     )
+  })
+
+  test('nor does one that gives it as the reason why it ended', async () => {
+    const fetch = async () => Response.json({ choices: [{ text: ' ab', finish_reason: API_KEY }] })
+    await expect(
+      ask('http://127.0.0.1/v1', { apiKey: API_KEY, fetch }).ask({ ids: prompt, maxTokens: 6 }),
+    ).rejects.toThrow('expected to give an answer without the API key')
   })
 
   test('one that is none is not shown', () => {

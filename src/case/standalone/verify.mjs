@@ -27,8 +27,6 @@ class CannotError extends Error {}
 const cannot = (why) => {
   throw new CannotError(why)
 }
-
-// ------ what is said ----------------------------------------------------------------------------------------
 const print = (line) => process.stdout.write(`${line}\n`)
 let differs = 0
 const report = (ok, name, said) => {
@@ -46,11 +44,10 @@ const isNear = (name, expected, got) => {
   const near = Number.isFinite(got) && Math.abs(expected - got) <= 1e-7 * Math.max(1, Math.abs(expected))
   report(near || expected === got, name, near ? String(got) : `expected ${expected}, got ${shown(got)}`)
 }
-
-// ------ bytes and JSON --------------------------------------------------------------------------------------
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest()
 const hexOf = (bytes) => sha256(bytes).toString('hex')
 const digestOf = (bytes) => `sha256:${hexOf(bytes)}`
+const nameOf = ({ keyId, lane }) => `${keyId}/${lane}`
 
 /** Canonical JSON (RFC 8785): names sorted by UTF-16 code units, no white space, numbers as ECMAScript prints them. */
 function canonical(value) {
@@ -86,18 +83,22 @@ function parse(text, name) {
   return JSON.parse(text)
 }
 
-/** The lines of a JSONL file. `torn`: a last line that was cut off is left out; otherwise it is an error. */
-function readLines(text, name, { torn = false } = {}) {
+/** The lines of a JSONL file, of these fields. `torn`: a last line that was cut off is left out; otherwise it is an error. */
+function readLines(text, name, { fields = 'ids', torn = false } = {}) {
   const lines = text.split('\n')
   const rest = lines.pop()
   if (rest !== '') {
     if (isJson(rest)) lines.push(rest)
     else if (!torn) cannot(`${name} line ${lines.length + 1} was cut off`)
   }
-  return lines.map((line, i) => ({ line, value: parse(line, `${name} line ${i + 1}`) }))
+  return lines.map((line, i) => {
+    const value = parse(line, `${name} line ${i + 1}`)
+    const others = Object.keys(value).filter((field) => !fields.split(' ').includes(field))
+    if (others.length > 0) report(false, `${name} line ${i + 1}`, `has other fields: ${shown(others)}`)
+    return { line, value }
+  })
 }
 
-// ------ the mark --------------------------------------------------------------------------------------------
 /** One block of ChaCha with 8 rounds (RFC 8439, section 2.3): 16 words from 8 words of key, a counter and 3 words of nonce. */
 function chacha8(key, counter, nonce) {
   const start = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, ...key, counter, ...nonce]
@@ -119,7 +120,6 @@ function chacha8(key, counter, nonce) {
   }
   return x.map((word, i) => word + start[i])
 }
-
 const wordsOf = (bytes) => Array.from({ length: 8 }, (_, i) => bytes.readUInt32LE(4 * i))
 
 /** The context as nonce: an id a word; of four 24-bit ids the newest is split over the high bytes of the others. */
@@ -171,7 +171,6 @@ function schemeOf({ scheme, bits, param }) {
   return cannot(`scheme ${shown(scheme)} is beyond this file`)
 }
 
-// ------ the tails -------------------------------------------------------------------------------------------
 /** ln n!: a plain sum below 32, Stirling's series beyond, whose next term is below 1e-16. */
 function lnFactorial(n) {
   if (n < 32) return Array.from({ length: n }, (_, i) => Math.log(i + 1)).reduce((sum, part) => sum + part, 0)
@@ -184,15 +183,11 @@ function lnSum(from, to, mode, term) {
   const start = Math.min(Math.max(from, mode), to)
   const top = term(start)
   let sum = 0
-  const add = (at, step) => {
+  for (const step of [1, -1]) {
     let part = 1
-    for (let i = at; i >= from && i <= to && part >= 1e-20 * sum; i += step) {
-      part = Math.exp(term(i) - top)
-      sum += part
-    }
+    for (let i = step < 0 ? start - 1 : start; i >= from && i <= to && part >= 1e-20 * sum; i += step)
+      sum += part = Math.exp(term(i) - top)
   }
-  add(start, 1)
-  add(start - 1, -1)
   return Math.min(0, top + Math.log(sum))
 }
 
@@ -209,7 +204,6 @@ function lnTail({ trials, p }, sum, n) {
   return lnSum(0, n - 1, Math.floor(sum), (k) => k * Math.log(sum) - sum - lnFactorial(k))
 }
 
-// ------ observations ----------------------------------------------------------------------------------------
 /** exp of a log-probability, rounded to 32 bits: ties between tokens must fall as the format says. */
 function probabilityOf(logprob) {
   if (logprob < -150 * Math.LN2) return 0
@@ -260,29 +254,23 @@ function observe(plan, answers, markedText) {
       if (i < h) continue
       seen++
       const stands = access === 'top-k' && positions[j] === null ? 'notAligned' : standing[i]
-      if (stands !== 'kept') {
-        left[stands]++
-        continue
-      }
       // A row is the law of what follows ids[0..j].
-      const choices = {
-        'top-k': () => listOf(positions[j], topK),
-        rows: () => rowOf(rows, j, vocabularySize),
-      }
-      const token = access === 'text' ? completion[j] : firstChoice(choices[access]())
-      list.push({ context: ids.slice(i - h, i), token })
+      const law = () => (access === 'rows' ? rowOf(rows, j, vocabularySize) : listOf(positions[j], topK))
+      if (stands !== 'kept') left[stands]++
+      else
+        list.push({
+          context: ids.slice(i - h, i),
+          token: access === 'text' ? completion[j] : firstChoice(law()),
+        })
     }
   }
   return { list, seen, left }
 }
-
 const windowsOf = (ids, h) =>
   Array.from({ length: Math.max(0, ids.length - h + 1) }, (_, i) => ids.slice(i, i + h).join())
-
 function* rowOf(bytes, row, size) {
   for (let token = 0; token < size; token++) yield [token, bytes.readFloatLE(4 * (row * size + token))]
 }
-
 function listOf(list, k) {
   const entries = list.map(([token, logprob]) => [token, probabilityOf(logprob)])
   return entries.sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, k)
@@ -298,7 +286,6 @@ function distinct(list, { marked }) {
   })
 }
 
-// ------ keys ------------------------------------------------------------------------------------------------
 /** A revealed key: key id, and that key, route key and salt open the commitment in the profile. */
 function readKey(path, profile) {
   const jwk = parse(readFileSync(path, 'utf8'), 'a key file')
@@ -333,7 +320,6 @@ function sumOf(pairs, { words, format, lane, scheme }) {
   return pairs.reduce((sum, { context, token }) => sum + scheme.score(field(context, token, lane)), 0)
 }
 
-// ------ the seal --------------------------------------------------------------------------------------------
 function checkSeal(files, publicKeyPem) {
   const text = files['evidence.json']
   if (text === undefined) {
@@ -346,58 +332,60 @@ function checkSeal(files, publicKeyPem) {
   isSame('fields of the envelope', 'keyid,payload,payloadType,sig,signatures', fields)
   isSame('payload type', 'application/vnd.in-toto+json', envelope.payloadType)
   isSame('signatures', 1, envelope.signatures?.length)
-  const [{ sig }] = envelope.signatures
+  const [{ keyid, sig }] = envelope.signatures
+  isSame('spelling of the envelope', true, text === `${canonical(envelope)}\n`)
   const payload = Buffer.from(envelope.payload, 'base64')
   for (const text of [envelope.payload, sig])
     isSame('spelling of base64', true, Buffer.from(text, 'base64').toString('base64') === text)
   const statement = parse(payload.toString('utf8'), 'the statement')
   const { predicate, subject } = statement
   isSame('spelling of the statement', true, Buffer.from(canonical(statement)).equals(payload))
-  isSame('statement', 'https://in-toto.io/Statement/v1', statement._type)
-  isSame('predicate type', 'urn:dyetrace:evidence:1', statement.predicateType)
   const x = Buffer.from(predicate.publicKey, 'base64').toString('base64url')
   const named = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  const spki = (key) => key.export({ type: 'spki', format: 'der' }).toString('hex')
-  if (publicKeyPem !== undefined) isSame('signer', spki(createPublicKey(publicKeyPem)), spki(named))
-  const type = envelope.payloadType
-  const before = Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `)
-  const signed = Buffer.concat([before, payload])
+  const idOf = (key) => hexOf(key.export({ type: 'spki', format: 'der' }))
+  isSame('key id of the signer', idOf(named), keyid)
+  if (publicKeyPem !== undefined) isSame('signer', idOf(createPublicKey(publicKeyPem)), idOf(named))
+  const before = `DSSEv1 ${envelope.payloadType.length} ${envelope.payloadType} ${payload.length} `
+  const signed = Buffer.concat([Buffer.from(before), payload])
   isSame('signature', true, verifySignature(null, signed, named, Buffer.from(sig, 'base64')))
   const subjects = new Map(subject.map(({ name, digest }) => [name, digest.sha256]))
+  isSame('subjects, each once', subject.length, subjects.size)
   for (const name of SUBJECTS) {
     const got = files[name] === undefined ? undefined : hexOf(files[name])
     if (got !== undefined || subjects.has(name)) isSame(`digest of ${name}`, subjects.get(name), got)
   }
   isSame('signed verdict', files['verdict.json'].trimEnd() === canonical(predicate.verdict), true)
+  isSame('formats signed', FORMATS, `${statement._type},${statement.predicateType},${predicate.format}`)
+  const its = Object.keys(predicate).filter((field) => field !== 'sealed')
+  isSame('fields of the predicate', PREDICATE, its.sort().join())
+  return predicate
 }
 
-const SUBJECTS = ['plan.json', 'prompts.jsonl', 'answers.jsonl', 'profile.json', 'verdict.json', 'case.json']
-SUBJECTS.push(
-  'references.jsonl',
-  'exposure.jsonl',
-  'marked.jsonl',
-  'instrument.jsonl',
-  'tokenizer.json',
-  'capabilities.json',
-)
+const FORMATS = 'https://in-toto.io/Statement/v1,urn:dyetrace:evidence:1,dyetrace/evidence-1'
+const PREDICATE = 'answers,deviations,format,keys,package,plan,profile,publicKey,tokenizer,verdict'
+const SUBJECTS =
+  `plan.json prompts.jsonl answers.jsonl profile.json verdict.json case.json references.jsonl exposure.jsonl
+marked.jsonl instrument.jsonl tokenizer.json capabilities.json`.split(/\s/)
 
-// ------ the case --------------------------------------------------------------------------------------------
 /** The answers, in the order of the plan. Checks the chain. */
 function readAnswers(files, plan, prompts) {
   let prev = digestOf(files['plan.json'])
   const part = { text: 'completion', 'top-k': 'positions', rows: 'rows' }[plan.access]
+  const fields = `prev prompt ids finish text request at capabilities ${part} ${part === 'positions' ? 'completion' : ''}`
   const isId = (id) => Number.isInteger(id) && id >= 0 && id < plan.vocabularySize
   const [answers, answered] = [[], new Set()]
-  for (const { line, value } of readLines(files['answers.jsonl'], 'answers.jsonl', { torn: true })) {
+  for (const { line, value } of readLines(files['answers.jsonl'], 'answers.jsonl', { fields, torn: true })) {
     const name = `answers.jsonl line ${answers.length + 1}`
     const { prompt, ids, completion = [] } = value
     if (value.prev !== prev) report(false, name, `"prev" expected ${prev}, got ${shown(value.prev)}`)
     prev = digestOf(line)
-    const isPlanned = prompts[prompt] !== undefined && canonical(prompts[prompt]) === canonical(ids)
+    const isPlanned = Number.isInteger(prompt) && canonical(prompts[prompt] ?? null) === canonical(ids)
     if (answered.has(prompt) || !isPlanned) report(false, name, 'answers no prompt of the plan, or one again')
     answered.add(prompt)
     if (value[part] === undefined || ![...ids, ...completion].every(isId))
       cannot(`${name} lacks ${part}, or has ids beyond the vocabulary`)
+    const lists = (value.positions ?? []).filter((list) => list !== null)
+    if (!lists.every((list) => isList(list, isId))) report(false, name, 'has a list that is none')
     answers.push(value)
   }
   report(true, 'answers.jsonl', `${answers.length} answers, head ${prev}`)
@@ -405,24 +393,26 @@ function readAnswers(files, plan, prompts) {
   return { answers, head: prev }
 }
 
+/** A list: each token once, the likeliest first, no probability above 1 but by rounding. */
+const isList = (list, isId) =>
+  list.every(([id, ln, more], i) => isId(id) && ln <= (list[i - 1]?.[1] ?? 0.001) && more === undefined) &&
+  new Set(list.map(([id]) => id)).size === list.length
+
 /** Known marked text on the same path: each pair once; gumbel and tournament: each context once in a document, prompt included. */
 function instrumentPairs(text, { contextWidth: h, scheme }) {
-  const pairs = new Set()
-  for (const { value } of readLines(text, 'instrument.jsonl')) {
+  const pairs = new Map()
+  for (const { value } of readLines(text, 'instrument.jsonl', { fields: 'ids promptLength' })) {
     const { ids, promptLength = 0 } = value
     const used = new Set()
-    for (let i = scheme === 'green-list' ? promptLength : 0; i < ids.length; i++) {
-      if (i < h) continue
+    for (let i = Math.max(h, scheme === 'green-list' ? promptLength : 0); i < ids.length; i++) {
       const context = ids.slice(i - h, i)
       const isFirst = !used.has(context.join())
       used.add(context.join())
-      if (i >= promptLength && (isFirst || scheme === 'green-list')) pairs.add([...context, ids[i]].join())
+      if (i < promptLength || !(isFirst || scheme === 'green-list')) continue
+      pairs.set([...context, ids[i]].join(), { context, token: ids[i] })
     }
   }
-  return [...pairs].map((pair) => {
-    const ids = pair.split(',').map(Number)
-    return { context: ids.slice(0, h), token: ids[h] }
-  })
+  return [...pairs.values()]
 }
 
 function checkCase(folder, keyFiles, publicKeyPem) {
@@ -442,23 +432,28 @@ function checkCase(folder, keyFiles, publicKeyPem) {
   const formats = [plan, profile, verdict].map(({ format }) => format).join()
   isSame('formats', 'dyetrace/plan-1,dyetrace/profile-1,dyetrace/attribution-1', formats)
   isSame('plan of the verdict', digestOf(files['plan.json']), verdict.plan)
+  isSame('suspect of the verdict', plan.suspect, verdict.suspect)
   for (const field of ['contextWidth', 'vocabularySize']) isSame(`plan.${field}`, profile[field], plan[field])
   const prompts = readLines(files['prompts.jsonl'], 'prompts.jsonl').map(({ value }) => value.ids)
   isSame('digest of the prompts', plan.prompts.digest, digestOf(canonical(prompts)))
-  checkSeal(files, publicKeyPem)
-  if (plan.stopping.rule === 'e-process') cannot('the plan’s stopping rule is an e-process')
+  isSame('number of prompts', plan.prompts.count, prompts.length)
+  isSame('verdict.json is canonical', true, files['verdict.json'].trimEnd() === canonical(verdict))
+  const planned = plan.prompts.markedText
+  if (!planned && files['marked.jsonl']) report(false, 'marked.jsonl', 'is no file that the plan calls for')
+  const signed = checkSeal(files, publicKeyPem)
+  if (!['fixed', 'looks'].includes(plan.stopping.rule)) cannot('the plan’s stopping rule is beyond this file')
   if (!(plan.alpha > 0 && plan.alpha < 1 && plan.minimumCounted > 0)) cannot('the plan has no level')
   if (plan.classes !== undefined) cannot('the plan judges windows in classes')
   const { answers, head } = readAnswers(files, plan, prompts)
-  const keys = new Map()
-  for (const path of keyFiles) {
-    const key = readKey(path, profile)
-    if (key) keys.set(key.keyId, key)
-  }
+  const known = keyFiles.flatMap((path) => readKey(path, profile) ?? [])
+  const keys = new Map(known.map((key) => [key.keyId, key]))
   const about = { plan, profile, verdict, head, keys, answers, instrument: files['instrument.jsonl'] }
+  const ours = `${digestOf(canonical(plan))} ${digestOf(canonical(profile))} ${profile.tokenizer} ${answers.length} ${head}`
+  const { count, head: last } = signed?.answers ?? {}
+  const its = `${signed?.plan} ${signed?.profile} ${signed?.tokenizer} ${count} ${last}`
+  if (signed) isSame('signed plan, profile, tokenizer, answers', true, ours === its)
   const markedText = readLines(files['marked.jsonl'] ?? '', 'marked.jsonl').map(({ value }) => value.ids)
-  const planned = plan.prompts.markedText?.digest
-  if (planned !== undefined) isSame('digest of the marked text', planned, digestOf(canonical(markedText)))
+  if (planned) isSame('digest of the marked text', planned.digest, digestOf(canonical(markedText)))
   judge({ ...about, ...observe(plan, answers, markedText) })
   if (plan.statistic !== 'count') cannot('count was compared, but the contrast decides')
 }
@@ -467,7 +462,6 @@ function checkCase(folder, keyFiles, publicKeyPem) {
 function judge(about) {
   const { plan, profile, verdict, list, seen, left, keys, answers, instrument } = about
   const scheme = schemeOf(profile)
-  const nameOf = ({ keyId, lane }) => `${keyId}/${lane}`
   const family = new Set([...(plan.family ?? []), ...verdict.conclusions].map(nameOf)).size
   isSame('keys that are paid for', family, verdict.family.size)
   isSame('keys that were tried', new Set(verdict.conclusions.map(nameOf)).size, verdict.conclusions.length)
@@ -518,14 +512,16 @@ function judge(about) {
   isSame('prompts answered', answers.length, counts.prompts.answered)
 }
 
-function compare(test, { plan, profile, head, keys, scheme, family, isLooking, light }) {
+function compare(test, { plan, profile, head, keys, answers, scheme, family, isLooking, light }) {
   const { conclusion, own, n, sum, lnP, adjusted } = test
   const { keyId, lane } = conclusion
   const name = (what) => `key ${keyId}, lane ${lane}: ${what}`
   const finding = conclusion.findings.find(({ statistic }) => statistic === 'count')
   const said = finding?.verdict ?? cannot(`no finding of count for key ${keyId}`)
   const { role, label } = keys.get(keyId).layer
-  const facts = { profile: digestOf(canonical(profile)), role, label, suspect: plan.suspect }
+  const { suspect, access, statistic } = plan
+  const [ofPlan, ofProfile] = [plan, profile].map((record) => digestOf(canonical(record)))
+  const facts = { plan: ofPlan, profile: ofProfile, role, label, suspect, access, statistic }
   for (const [field, value] of Object.entries(facts)) isSame(name(field), value, conclusion[field])
   isSame(name('level'), plan.alpha, said.alpha)
   if (plan.statistic === 'count' || !isLooking) {
@@ -556,7 +552,11 @@ function compare(test, { plan, profile, head, keys, scheme, family, isLooking, l
   } else isSame(name('known marked text'), undefined, conclusion.controls.instrument)
   isSame(name('decision'), decision, conclusion.decision)
   const isOpen = plan.family?.every((member) => member.keyId !== keyId || member.lane !== lane) ?? true
-  if (isOpen) isSame(name('exploratory: not a key of the plan'), true, conclusion.exploratory !== undefined)
+  const { marked, markedText, count } = plan.prompts
+  // With planned looks the last of them may come early, but what is passed over was chosen.
+  const due = plan.stopping.rule === 'fixed' ? count : (answers.at(-1)?.prompt ?? -1) + 1
+  const isExploratory = isOpen || (marked && markedText === undefined) || answers.length < due
+  isSame(name('exploratory'), isExploratory, conclusion.exploratory !== undefined)
 }
 
 /** Decoy i: HKDF-SHA-256 of SHA-256(plan) and the head of the answers, info "dyetrace/1|decoy|i". Nobody picks them. */
@@ -572,7 +572,6 @@ function checkDecoys(said, { own, sum, scoring, share }, { plan, head, name }) {
   isNear(name('rank among decoys, looks paid for'), Math.min(1, rank), said?.p)
 }
 
-// ------ main ------------------------------------------------------------------------------------------------
 function main() {
   // Not strict: it would throw, and what it says shows what was given.
   const { values, positionals } = parseArgs({ strict: false, options: { 'public-key': { type: 'string' } } })
@@ -590,6 +589,7 @@ function main() {
     print(`--- could not go on: ${why}`)
     return differs > 0 ? 4 : 3
   }
+  print('--  not looked at: sentences, notes, e-values, intervals, power, lists of keys, signed deviations')
   print(differs > 0 ? `${differs} things differ` : 'everything that is computed here agrees')
   return differs > 0 ? 4 : 0
 }

@@ -118,7 +118,8 @@ export async function findCapabilities({
   const asked = api === 'chat' ? { logprobs: true, top_logprobs: topK } : { logprobs: topK }
   const listed = await attempt({ ...plain, ...asked })
   const tokens = typeof listed === 'string' ? undefined : listed.tokens
-  const most = Math.max(0, ...(tokens ?? []).map(({ candidates }) => candidates?.length ?? 0))
+  // Not as arguments of one call: a hostile server may list a million tokens.
+  const most = (tokens ?? []).reduce((so, { candidates }) => Math.max(so, candidates?.length ?? 0), 0)
   const logprobs: Outcome =
     typeof listed === 'string' ? listed : most === 0 ? 'ignored' : most < topK ? 'fewer' : 'given'
 

@@ -270,15 +270,18 @@ function join(whole: Choice, event: unknown): void {
   if (typeof text === 'string') whole.text += text
   if (typeof finish === 'string') whole.finish = finish
   if (logprobs && typeof logprobs === 'object') whole.parts.push(logprobs as Record<string, unknown>)
-  if (Array.isArray(tokenIds)) whole.tokenIds.push(...tokenIds)
+  // One by one: a function takes only so many arguments.
+  if (Array.isArray(tokenIds)) for (const id of tokenIds) whole.tokenIds.push(id)
 }
+
+// Those of completions, and of chat. Names that a hostile stream makes up could be as many as its events.
+const LISTS = ['content', 'tokens', 'token_logprobs', 'top_logprobs', 'text_offset'] as const
 
 /** Every list one behind the other, under its name. */
 function joinLogprobs(parts: readonly Record<string, unknown>[]): Record<string, unknown[]> | undefined {
   if (parts.length === 0) return undefined
-  const names = new Set(parts.flatMap((part) => Object.keys(part)))
   return Object.fromEntries(
-    Array.from(names, (name) => [
+    LISTS.filter((name) => parts.some((part) => Array.isArray(part[name]))).map((name) => [
       name,
       parts.flatMap((part) => (Array.isArray(part[name]) ? (part[name] as unknown[]) : [])),
     ]),

@@ -96,7 +96,7 @@ function tokensIn(logprobs: Json): readonly SaidToken[] | undefined {
   return tokens.map((token, i) => {
     const list: unknown = Array.isArray(top) ? top[i] : undefined
     const candidates = isRecord(list)
-      ? Object.entries(list).flatMap(([text, logprob]) => candidateOf(text, logprob))
+      ? likeliest(Object.entries(list).flatMap(([text, logprob]) => candidateOf(text, logprob)))
       : undefined
     return { text: wellFormed(token), start: starts[i]!, ...(candidates && { candidates }) }
   })
@@ -128,8 +128,10 @@ function chatTokens(content: readonly unknown[]): readonly SaidToken[] | undefin
     start += bytes ? decoder.decode(bytes, { stream: true }).length : text.length
     const top = token['top_logprobs']
     const candidates = Array.isArray(top)
-      ? top.flatMap((entry) =>
-          isRecord(entry) ? candidateOf(bytesText(entry) ?? entry['token'], entry['logprob']) : [],
+      ? likeliest(
+          top.flatMap((entry) =>
+            isRecord(entry) ? candidateOf(bytesText(entry) ?? entry['token'], entry['logprob']) : [],
+          ),
         )
       : undefined
     return { text, start: at, ...(candidates && { candidates }) }
@@ -152,14 +154,25 @@ function candidateOf(text: unknown, logprob: unknown, id?: number): Candidate[] 
   return typeof text === 'string' && isLogprob ? [{ text, logprob, ...(id !== undefined && { id }) }] : []
 }
 
+// At most 100 are asked for, and servers add the one that was drawn. Each is looked up in the provider's vocabulary, so a hostile list costs minutes.
+const MOST_CANDIDATES = 128
+
+/** Those that were asked for, of a list that may be longer. */
+function likeliest(candidates: readonly Candidate[]): readonly Candidate[] {
+  if (candidates.length <= MOST_CANDIDATES) return candidates
+  return [...candidates].sort((a, b) => b.logprob - a.logprob).slice(0, MOST_CANDIDATES)
+}
+
 /** As vLLM writes them: `{ "<id>": { logprob, decoded_token } }`. */
 function candidatesById(list: unknown): readonly Candidate[] | null {
   if (!isRecord(list)) return null
-  return Object.entries(list).flatMap(([key, entry]) => {
-    const id = /^\d{1,9}$/.test(key) ? Number(key) : undefined
-    if (typeof entry === 'number') return candidateOf(id === undefined ? key : '', entry, id)
-    return isRecord(entry) ? candidateOf(entry['decoded_token'] ?? '', entry['logprob'], id) : []
-  })
+  return likeliest(
+    Object.entries(list).flatMap(([key, entry]) => {
+      const id = /^\d{1,9}$/.test(key) ? Number(key) : undefined
+      if (typeof entry === 'number') return candidateOf(id === undefined ? key : '', entry, id)
+      return isRecord(entry) ? candidateOf(entry['decoded_token'] ?? '', entry['logprob'], id) : []
+    }),
+  )
 }
 
 function isRecord(value: unknown): value is Json {
