@@ -20,7 +20,8 @@ export function distillationProblems(result: DistillationResult): string[] {
     ...(largestZ > LARGEST_Z ? [`z of ${largestZ} in one of ${tests} tests under a key of no concern`] : []),
     ...innocent.flatMap((row) =>
       row.cells
-        .filter(({ log10P }) => !(log10P > Math.log10(alpha)))
+        // JSON makes null of what is no number, and null compares as 0.
+        .filter(({ log10P }) => log10P === null || !(log10P > Math.log10(alpha)))
         .map(
           ({ access, statistic, log10P }) =>
             `the innocent was accused: ${statistic} on ${access}, p = 10^${log10P}`,
