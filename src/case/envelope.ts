@@ -16,7 +16,7 @@ const FILE = 'evidence.json'
 const SIGNATURE_BYTES = 64
 const PUBLIC_KEY_BYTES = 32
 
-/** What an envelope holds. Whether the signature is good is asked by {@link isSignedBy}. */
+/** What an envelope holds. Whether the signature is good is for `verifyCase` to say. */
 export interface Envelope {
   readonly payload: Uint8Array
   /** Name of the signer's key: hexadecimal SHA-256 of its SubjectPublicKeyInfo. */

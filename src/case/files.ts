@@ -33,6 +33,15 @@ export type EvidenceFile = (typeof EVIDENCE_FILES)[number]
 /** All that the package reads of a case. */
 export const CASE_FILES: readonly string[] = [...EVIDENCE_FILES, 'evidence.json', 'timestamps.json']
 
+/** What may lie beside them: the work of the program, and what was made of the case. */
+export const BESIDE: readonly string[] = [
+  'journal.jsonl',
+  'tokenizer_config.json',
+  'report.html',
+  'report.json',
+  'verify.mjs',
+]
+
 /**
  * The text of a file, from its bytes. A byte order mark stays, where a decoder left to itself would drop it and the digest would be another's.
  * @throws RangeError for what is not UTF-8.

@@ -1,4 +1,8 @@
 /** Public sub-path `dyetrace/evidence`. */
+export type { Digest } from '../digest.ts'
+export type { Attribution } from '../distill/attribution.ts'
+export type { MarkKey } from '../keys/mark-key.ts'
+export type { Plan } from '../plan/plan.ts'
 export {
   type Case,
   type CaseReference,

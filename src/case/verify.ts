@@ -10,6 +10,7 @@ import type { Attribution } from '../distill/attribution.ts'
 import { parseJson } from '../json.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { openingOf, opens } from '../keys/opening.ts'
+import { profileDigest } from '../keys/profile.ts'
 import { fromBase64 } from './base64.ts'
 import { type Difference, firstDifference } from './difference.ts'
 import {
@@ -20,7 +21,15 @@ import {
   parseEnvelope,
   publicKeyFromBytes,
 } from './envelope.ts'
-import { assertCaseFiles, type CaseFiles, EVIDENCE_FILES, fileDigest, textOf } from './files.ts'
+import {
+  assertCaseFiles,
+  BESIDE,
+  CASE_FILES,
+  type CaseFiles,
+  EVIDENCE_FILES,
+  fileDigest,
+  textOf,
+} from './files.ts'
 import { type CaseRecords, judgeRecords, readProfile, readRecords } from './judge.ts'
 import { PACKAGE } from './package.ts'
 import { packageSubject, parseStatement, type Statement, statementOf, subjectsOf } from './statement.ts'
@@ -30,7 +39,10 @@ import { parseTimestamps } from './timestamps.ts'
 export interface Check {
   /** What: a file name, "key <id>", "signature" and the like. */
   readonly name: string
+  /** False for what does not hold. What was not looked at, because there was nothing or because it is no file of a case, is not held against it. */
   readonly ok: boolean
+  /** Present where there was nothing to check: neither good nor bad. `ok` is then true. */
+  readonly skipped?: true
   /** What was found, in a sentence. Of a failure: where, what was expected and what was there. */
   readonly said: string
 }
@@ -76,11 +88,13 @@ export function verifyCase(
 
   const checks: Check[] = []
   // What there is nothing to say about was not there, and nothing needs it.
-  const step = <T>(name: string, read: () => T, say: (value: T) => string | undefined): T => {
+  const step = <T>(name: string, read: () => T, say: (value: T) => string | Skipped | undefined): T => {
     try {
       const value = read()
       const said = say(value)
-      if (said !== undefined) checks.push(Object.freeze({ name, ok: true, said }))
+      if (said instanceof Skipped)
+        checks.push(Object.freeze({ name, ok: true, skipped: true, said: said.why }))
+      else if (said !== undefined) checks.push(Object.freeze({ name, ok: true, said }))
       return value
     } catch (error) {
       if (error instanceof Stop) throw error
@@ -127,13 +141,22 @@ export function verifyCase(
     attempt(() => step(name, read, say)),
   )
   checkTimestamps(files, (name, read, say) => attempt(() => step(name, read, say)))
+  checkStrays(files, (name, read, say) => attempt(() => step(name, read, say)))
   return Object.freeze({ ok: checks.every(({ ok }) => ok), sealed, checks: Object.freeze(checks) })
 }
 
 /** Ends a row of checks that rest on each other. */
 class Stop extends Error {}
 
-type Attempt = <T>(name: string, read: () => T, say: (value: T) => string) => T | undefined
+/** Why there was nothing to check. */
+class Skipped {
+  readonly why: string
+  constructor(why: string) {
+    this.why = why
+  }
+}
+
+type Attempt = <T>(name: string, read: () => T, say: (value: T) => string | Skipped) => T | undefined
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'it could not be read'
@@ -141,6 +164,8 @@ function messageOf(error: unknown): string {
 
 function foundIn(files: CaseFiles, name: string, value: unknown): string {
   const digest = fileDigest(textOf(files, name)!)
+  if (name === 'profile.json')
+    return `agrees with the other files; ${digest}; the digest of the profile, the one that is published, is ${profileDigest(value as CaseRecords['profile'])}`
   if (name !== 'answers.jsonl') return `agrees with the other files; ${digest}`
   const { answers, head, torn } = value as CaseRecords['log']
   const cut = torn ? `; line ${torn.line} was cut off and is left out` : ''
@@ -233,7 +258,10 @@ function checkSeal(
         if (about.publicKey !== undefined)
           throw new RangeError('"evidence.json" expected evidence signed by this key, got no file')
       },
-      () => 'is not there: nobody has signed this case, and nothing shows that no answers were dropped',
+      () =>
+        new Skipped(
+          'not sealed: it is not there, so nobody has signed this case, and nothing shows that no answers were dropped',
+        ),
     )
     return false
   }
@@ -377,4 +405,44 @@ function checkTimestamps(files: CaseFiles, attempt: Attempt): void {
     },
     (count) => `${count} carried; their signatures are not checked here`,
   )
+}
+
+/** What lies in the folder and is no file of a case: nothing rests on it and nobody signed it, but whoever gets the folder gets it too. */
+function checkStrays(files: CaseFiles, attempt: Attempt): void {
+  const known = new Set([...CASE_FILES, ...BESIDE])
+  const strays = Object.keys(files).filter((name) => files[name] !== undefined && !known.has(name))
+  const keys = strays.filter((name) => holdsKey(files[name]))
+  if (keys.length > 0)
+    attempt(
+      'key files',
+      () => {
+        throw new RangeError(
+          `${namesOf(keys)}: expected no secret key in the folder of a case, which is handed over, got what looks like one; take it out, and if the folder was handed over already, the key is known`,
+        )
+      },
+      () => '',
+    )
+  const rest = strays.filter((name) => !keys.includes(name))
+  if (rest.length > 0)
+    attempt(
+      'other files',
+      () => rest,
+      () => new Skipped(`not looked at, as no file of a case has such a name: ${namesOf(rest)}`),
+    )
+}
+
+/** A JWK with a secret part, or a private key in PEM. Which key it is does not matter, and nothing of it is shown. */
+function holdsKey(text: unknown): boolean {
+  if (typeof text !== 'string') return false
+  const isJwk = /"kty"\s*:/.test(text) && /"(k|d|routeKey)"\s*:\s*"/.test(text)
+  return isJwk || /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)
+}
+
+const MOST_NAMES = 10
+
+/** Names of files are words of others. */
+function namesOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES
+  const plain = names.slice(0, MOST_NAMES).map((name) => name.slice(0, 80).replace(/[^\w.-]/g, '?'))
+  return `${plain.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

@@ -5,6 +5,7 @@
 import type { Decision } from '../detect/verdict.ts'
 import type { Conclusion } from '../distill/conclusion.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { ReportedCheck } from './input.ts'
 import { leadingOf, log10Corrected, overallOf } from './leading.ts'
 import { counted, figure, log10Up, oneIn, percent } from './numbers.ts'
 import { APART, grouped, shown } from './shown.ts'
@@ -44,7 +45,12 @@ export function keyShown({ keyId, lane, label }: Conclusion): string {
   return `${keyId}${lane === 0 ? '' : `, lane ${lane}`} (${nameShown(label)})`
 }
 
-export function answerOf(conclusions: readonly Conclusion[], plan: Plan): Answer {
+/** @param checks what a verification said, if there was one. */
+export function answerOf(
+  conclusions: readonly Conclusion[],
+  plan: Plan,
+  checks: readonly ReportedCheck[] = [],
+): Answer {
   const { decision, exploratory, places } = overallOf(conclusions)
   const place = places[0]!
   const leading = conclusions[place]!
@@ -57,11 +63,14 @@ export function answerOf(conclusions: readonly Conclusion[], plan: Plan): Answer
     sentence: `${exploratory ? 'A hint, not a result. ' : ''}${sentenceOf(conclusions, { decision, exploratory, places, plan })}`,
     ...(number === undefined ? {} : { number }),
     reasons,
-    cautions: cautionsOf(leading),
+    cautions: [...(checks.every(({ ok }) => ok) ? [] : [FAILED]), ...cautionsOf(leading)],
     notSaid: notSaidOf(leading, plan),
     place,
   }
 }
+
+const FAILED =
+  'The case was checked again from its files, and something differs (Controls, below). Do not rely on this page before that is settled.'
 
 const WORDS: Readonly<Record<Decision, string>> = {
   evidence: 'Evidence',
@@ -109,10 +118,10 @@ function sentenceOf(
 }
 
 function causeOf(conclusion: Conclusion, keys: number): string {
-  const cause = `as training on text marked with ${keys > 1 ? 'them' : 'it'}`
+  const training = `training on text marked with ${keys > 1 ? 'these keys' : 'this key'}`
   return leadingOf(conclusion).part?.side === 'lower'
-    ? `${cause} and then correcting for the mark by too much would make it`
-    : `${cause} would make it`
+    ? `in the way that ${training}, and then correcting for the mark by too much, would cause`
+    : `in the way that ${training} would cause`
 }
 
 function numberOf(

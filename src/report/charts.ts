@@ -4,6 +4,7 @@
  */
 import * as Plot from '@observablehq/plot'
 import type { Conclusion } from '../distill/conclusion.ts'
+import type { DecoyExhibit } from '../distill/decoys.ts'
 import type { Plan } from '../plan/plan.ts'
 import { chanceOfEvidence, largestEffect } from '../plan/power-of-test.ts'
 import { lookShare } from '../plan/stopping.ts'
@@ -299,12 +300,11 @@ function decoyChart({ conclusions, place }: Shown): Chart | undefined {
   const highest = Math.max(...bins.flatMap(({ share, expected }) => [share, expected]))
   const [least, most] = [Math.min(bins[0]!.from, z) - 0.5, Math.max(bins.at(-1)!.to, z) + 0.5]
   const end = z > (least + most) / 2
-  const higher = Math.max(0, Math.round(decoys.p * (decoys.count + 1)) - 1)
   return {
     id: 'decoys',
     title: 'The suspect against decoy keys',
     description: `Bars of how many of ${grouped(decoys.count)} decoy keys score how far from what chance expects, between ${figure(bins[0]!.from)} and ${figure(bins.at(-1)!.to)} standard deviations, and a line for the key that was tried at ${figure(z)}.`,
-    caption: `${grouped(decoys.count)} keys that nobody picked were tried on the same answers. ${higher === 0 ? 'None of them agrees' : `${grouped(higher)} of them agree`} with the suspect as well as the key that was tried, at ${figure(z)} standard deviations. Outermost bars hold all beyond. The decoys decide nothing; they show where chance puts keys${decoys.uniformity.uniform ? ', and they lie as the law of chance (short lines) says' : '. They do not lie as the law of chance (short lines) says'}.`,
+    caption: `${grouped(decoys.count)} keys that nobody picked were tried on the same answers. ${asHighSaid(decoys)} with the suspect as well as the key that was tried, at ${figure(z)} standard deviations. Outermost bars hold all beyond. The decoys decide nothing; they show where chance puts keys${decoys.uniformity.uniform ? ', and they lie as the law of chance (short lines) says' : '. They do not lie as the law of chance (short lines) says'}.`,
     numbers: {
       columns: ['Standard deviations', 'Decoys', 'Expected'],
       rows: [
@@ -334,6 +334,18 @@ function decoyChart({ conclusions, place }: Shown): Chart | undefined {
       ],
     }),
   }
+}
+
+/**
+ * How many decoys agree as well: `p` over `floor` is one more, whatever a look has to pay, as both pay it. Where the price took p to 1 the record
+ * holds no more than that there are so many at least.
+ */
+function asHighSaid({ count, p, floor }: DecoyExhibit): string {
+  const isCapped = p === 1 && floor * (count + 1) > 1 + 1e-9
+  const higher = isCapped ? Math.ceil(1 / floor - 1e-9) - 1 : Math.round(p / floor) - 1
+  if (higher <= 0) return isCapped ? 'Any number of them may agree' : 'None of them agrees'
+  const agree = higher === 1 ? 'agrees' : 'agree'
+  return `${isCapped ? 'At least ' : ''}${grouped(higher)} of them ${agree}`
 }
 
 /** The mean score of the suspect's answers with its interval, beside chance. */

@@ -4,9 +4,14 @@
  */
 import { assertArray, assertOptions, assertRecord, assertString } from '../assert.ts'
 import { utf8ToBytes } from '../bytes.ts'
-import { type Digest, digestBytes } from '../digest.ts'
+import { type CaseSuspect, parseCase } from '../case/case-file.ts'
+import { parseEnvelope } from '../case/envelope.ts'
+import { CASE_FILES } from '../case/files.ts'
+import { parseStatement } from '../case/statement.ts'
+import { canonicalJson, type Digest, digestBytes } from '../digest.ts'
 import type { Attribution } from '../distill/attribution.ts'
 import { parseJson } from '../json.ts'
+import { instantOf, isBefore } from '../keys/instant.ts'
 import { assertBoolean } from '../plan/parts.ts'
 import { type Plan, parsePlan } from '../plan/plan.ts'
 import { readAttribution } from './record.ts'
@@ -15,6 +20,8 @@ import { readAttribution } from './record.ts'
 export interface ReportedCheck {
   readonly name: string
   readonly ok: boolean
+  /** There was nothing to check: neither good nor bad. */
+  readonly skipped?: boolean
   readonly said: string
 }
 
@@ -35,7 +42,7 @@ export interface CollectedCounts {
 
 /** What {@link renderReport} is given. A field that is there goes before the file that holds the same. */
 export interface ReportInput {
-  /** Name of a file of the case folder to its text. Read are plan.json, verdict.json, case.json, capabilities.json, answers.jsonl and evidence.json; the others of a case get their digest shown. */
+  /** Name of a file of the case folder to its text. Read are plan.json, verdict.json, case.json, capabilities.json, answers.jsonl and evidence.json; all files of a case get their digest shown. */
   readonly files?: { readonly [name: string]: string }
   readonly plan?: Plan
   readonly attribution?: Attribution
@@ -64,22 +71,13 @@ export interface Reported {
   readonly checks: readonly ReportedCheck[]
   readonly excerpts: readonly Excerpt[]
   readonly files: readonly { readonly name: string; readonly digest: Digest }[]
+  /** How the suspect is reached, from case.json. */
+  readonly suspect?: CaseSuspect
+  /** When the first and the last answer came, where the answers say so. */
+  readonly answered?: { readonly first: string; readonly last: string }
+  /** The version that sealed the evidence. */
+  readonly sealedBy?: string
 }
-
-/** Files of a case that a report may name. */
-const KNOWN = [
-  'case.json',
-  'profile.json',
-  'tokenizer.json',
-  'plan.json',
-  'prompts.jsonl',
-  'exposure.jsonl',
-  'answers.jsonl',
-  'capabilities.json',
-  'references.jsonl',
-  'verdict.json',
-  'evidence.json',
-] as const
 
 const MOST_EXCERPTS = 3
 
@@ -89,15 +87,16 @@ export function readReportInput(input: ReportInput): Reported {
   assertOptions(input, { name: 'input', keys: [...keys, 'checks', 'excerpts'] })
   const { files = {} } = input
   assertRecord(files, { name: 'input.files', expected: 'an object of file names and texts' })
-  const present = KNOWN.filter((name) => Object.hasOwn(files, name) && files[name] !== undefined)
+  const present = CASE_FILES.filter((name) => Object.hasOwn(files, name) && files[name] !== undefined)
   for (const name of present)
     assertString(files[name], { name: `input.files["${name}"]`, expected: 'its text' })
-  const fileOf = (name: (typeof KNOWN)[number]): unknown =>
+  const fileOf = (name: string): unknown =>
     present.includes(name) ? parseJson(files[name]!, { start: `"input.files["${name}"]"` }) : undefined
   const plan = parsePlan(needed(input.plan ?? fileOf('plan.json'), 'plan', 'plan.json'))
   const record = needed(input.attribution ?? fileOf('verdict.json'), 'attribution', 'verdict.json')
   const attribution = readAttribution(record, { plan })
-  const named = input.name ?? nameOf(fileOf('case.json'))
+  const about = present.includes('case.json') ? parseCase(files['case.json']!) : undefined
+  const named = input.name ?? about?.name
   if (named !== undefined) assertString(named, { name: 'input.name', expected: 'the name of the case' })
   if (input.date !== undefined)
     assertString(input.date, {
@@ -108,9 +107,9 @@ export function readReportInput(input: ReportInput): Reported {
   const collected = present.includes('answers.jsonl') ? collectedOf(files['answers.jsonl']!) : undefined
   const counts = input.counts ?? collected?.counts
   const sealed = present.includes('evidence.json')
-    ? { digest: digestBytes(utf8ToBytes(files['evidence.json']!)) }
+    ? sealedOf(files['evidence.json']!, attribution)
     : undefined
-  const evidence = input.evidence ?? sealed
+  const evidence = input.evidence ?? (sealed && { digest: sealed.digest })
   const capabilities = input.capabilities ?? fileOf('capabilities.json')
   return {
     plan,
@@ -123,7 +122,20 @@ export function readReportInput(input: ReportInput): Reported {
     checks: checkedChecks(input.checks ?? []),
     excerpts: checkedExcerpts(input.excerpts ?? collected?.excerpts ?? []),
     files: present.map((name) => ({ name, digest: digestBytes(utf8ToBytes(files[name]!)) })),
+    ...(about === undefined ? {} : { suspect: about.suspect }),
+    ...(collected?.answered === undefined ? {} : { answered: collected.answered }),
+    ...(sealed === undefined ? {} : { sealedBy: sealed.version }),
   }
+}
+
+/** The sealed evidence. What is no envelope, or seals another record, is not shown as if it sealed this one. Its signature is for `case verify`. */
+function sealedOf(text: string, attribution: Attribution): { digest: Digest; version: string } {
+  const { predicate } = parseStatement(parseEnvelope(text).payload)
+  if (canonicalJson(predicate.verdict) !== canonicalJson(attribution))
+    throw new RangeError(
+      '"input.files["evidence.json"]" expected evidence of the record that is shown, got that of another',
+    )
+  return { digest: digestBytes(utf8ToBytes(text)), version: predicate.package.version }
 }
 
 function needed(value: unknown, field: string, file: string): unknown {
@@ -131,28 +143,44 @@ function needed(value: unknown, field: string, file: string): unknown {
   throw new TypeError(`"input" expected "${field}" or the file ${file} in "files", got neither`)
 }
 
-function nameOf(record: unknown): string | undefined {
-  const name = (record as { name?: unknown } | undefined)?.name
-  return typeof name === 'string' ? name : undefined
-}
-
 /** Lines are counted and the first texts kept. Whether the chain holds is for `case verify`; a line that does not parse counts as none. */
-function collectedOf(log: string): { counts: CollectedCounts; excerpts: readonly Excerpt[] } {
+function collectedOf(log: string): {
+  counts: CollectedCounts
+  excerpts: readonly Excerpt[]
+  answered: Reported['answered']
+} {
   const excerpts: Excerpt[] = []
   let [answers, completionTokens] = [0, 0]
   let head: Digest | undefined
+  let answered: Reported['answered']
   for (const line of log.split('\n')) {
     const answer = line === '' ? undefined : answerOf(line)
     if (answer === undefined) continue
     answers += 1
     head = digestBytes(utf8ToBytes(line))
-    const { prompt, completion, text } = answer
+    const { prompt, completion, text, at } = answer
+    answered = spanned(answered, instantIn(at))
     if (Array.isArray(completion)) completionTokens += completion.length
     if (typeof text === 'string' && Number.isSafeInteger(prompt) && excerpts.length < MOST_EXCERPTS)
       excerpts.push({ prompt: prompt as number, text })
   }
   const known = head === undefined ? {} : { completionTokens, head }
-  return { counts: { answers, ...known }, excerpts }
+  return { counts: { answers, ...known }, excerpts, answered }
+}
+
+function instantIn(at: unknown): string | undefined {
+  try {
+    return instantOf(at, { name: 'at' })
+  } catch {
+    return undefined
+  }
+}
+
+/** Lines stand in the order in which they came, but nothing here has checked that. */
+function spanned(span: Reported['answered'], at: string | undefined): Reported['answered'] {
+  if (at === undefined) return span
+  if (span === undefined) return { first: at, last: at }
+  return { first: isBefore(at, span.first) ? at : span.first, last: isBefore(span.last, at) ? at : span.last }
 }
 
 function answerOf(line: string): { [field: string]: unknown } | undefined {
@@ -188,10 +216,11 @@ function checkedChecks(checks: readonly ReportedCheck[]): readonly ReportedCheck
   assertArray(checks, { name: 'input.checks', expected: 'an array of { name, ok, said }' })
   for (const [i, check] of checks.entries()) {
     const name = `input.checks[${i}]`
-    assertRecord(check, { name, keys: ['name', 'ok', 'said'] })
+    assertRecord(check, { name, keys: ['name', 'ok', 'skipped', 'said'] })
     assertString(check.name, { name: `${name}.name`, expected: 'words' })
     assertString(check.said, { name: `${name}.said`, expected: 'words' })
     assertBoolean(check.ok, { name: `${name}.ok` })
+    if (check.skipped !== undefined) assertBoolean(check.skipped, { name: `${name}.skipped` })
   }
   return checks
 }

@@ -1,9 +1,10 @@
 /** The page: first screen, charts, sections, put together as a tree and written out once. */
+import { PACKAGE } from '../case/package.ts'
 import type { Answer } from './answer.ts'
 import type { Chart, Numbers } from './charts.ts'
 import type { Reported } from './input.ts'
 import { type Element, h, markupOf, type Node } from './markup.ts'
-import type { Block, Section } from './sections.ts'
+import { type Block, type Section, sourceSaid, suspectSaid, whenSaid } from './sections.ts'
 import { shown } from './shown.ts'
 import { contentPolicy, STYLE } from './style.ts'
 import { chartOf } from './svg.ts'
@@ -46,6 +47,7 @@ function firstScreen({ reported, answer }: Page): Element {
   const { name, date } = reported
   const about = [name === undefined ? undefined : `Case ${shown(name, { most: 80 })}`, date]
   const line = about.filter((part) => part !== undefined).join(' · ')
+  const asked = [suspectSaid(reported), whenSaid(reported)].filter((part) => part !== undefined).join('; ')
   return h(
     'header',
     {},
@@ -72,6 +74,8 @@ function firstScreen({ reported, answer }: Page): Element {
         ),
     answer.cautions.length === 0 ? undefined : panel('Caution', answer.cautions, 'panel caution'),
     panel('What this does not say', answer.notSaid, 'panel'),
+    asked === '' ? undefined : h('p', { class: 'soft', id: 'asked' }, h('bdi', {}, `Asked: ${asked}.`)),
+    h('p', { class: 'soft', id: 'source' }, sourceSaid(reported)),
   )
 }
 
@@ -179,6 +183,6 @@ function ending({ reported }: Page): Element {
   return h(
     'footer',
     { class: 'soft' },
-    `Made by dyetrace${dated}. This page loads nothing and runs no script. The same content is in report.json.`,
+    `Made by dyetrace ${PACKAGE.version}${dated}. This page loads nothing and runs no script. The same content is in report.json.`,
   )
 }

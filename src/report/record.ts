@@ -1,6 +1,6 @@
 /**
- * The attribution record as it was read from a file: every field has its type, every number is one, and the decision is no stronger than the
- * numbers under it. It recomputes nothing from answers; that is what `case verify` does.
+ * The attribution record as it was read from a file: every field has its type, every number is one, and every decision is what
+ * the numbers under it make it, no more and no less. It recomputes nothing from answers; that is what `case verify` does.
  */
 import {
   assertArray,
@@ -10,11 +10,18 @@ import {
   assertRecord,
   assertString,
 } from '../assert.ts'
+import type { Decision, Verdict } from '../detect/verdict.ts'
+import { exploratoryReasons } from '../distill/as-planned.ts'
 import type { Attribution } from '../distill/attribution.ts'
-import type { Conclusion } from '../distill/conclusion.ts'
+import type { Conclusion, Finding } from '../distill/conclusion.ts'
+import type { DecoyExhibit } from '../distill/decoys.ts'
+import { familySize } from '../distill/family-size.ts'
 import { ROLES } from '../keys/profile.ts'
 import { assertBoolean } from '../plan/parts.ts'
 import { type Plan, planDigest } from '../plan/plan.ts'
+import { lookShare } from '../plan/stopping.ts'
+import { holm } from '../stats/multiplicity.ts'
+import { lnLeastTail } from '../stats/tail.ts'
 import { leadingOf, lnCorrected } from './leading.ts'
 
 const DECISIONS = ['evidence', 'no-evidence', 'insufficient', 'protocol-mismatch'] as const
@@ -205,7 +212,7 @@ const attributionRecord = record({
 
 /**
  * The record, checked.
- * @throws TypeError or RangeError that names the field, also where a decision is stronger than its numbers or is of another plan.
+ * @throws TypeError or RangeError that names the field, also where a decision is not what its numbers and the plan make it, in either direction.
  */
 export function readAttribution(value: unknown, { plan }: { plan: Plan }): Attribution {
   attributionRecord(value, 'attribution')
@@ -215,41 +222,194 @@ export function readAttribution(value: unknown, { plan }: { plan: Plan }): Attri
     throw new RangeError('"attribution.conclusions" expected at least one, got none')
   assertSame(attribution.plan, planDigest(plan), 'attribution.plan')
   assertSame(attribution.suspect, plan.suspect, 'attribution.suspect')
+  assertOnce(conclusions)
+  for (const [i, each] of conclusions.entries()) assertOfPlan(each, plan, `attribution.conclusions[${i}]`)
+  assertPaid(attribution, plan)
   for (const [i, each] of conclusions.entries()) assertCoherent(each, plan, `attribution.conclusions[${i}]`)
+  assertHierarchy(attribution)
   for (const { conclusion: place } of attribution.list)
     if (place >= conclusions.length)
       throw new RangeError(`"attribution.list" expected places of conclusions, got ${place}`)
   return attribution
 }
 
-function assertSame(got: string, expected: string, name: string): void {
+function assertSame(got: unknown, expected: unknown, name: string): void {
   if (got !== expected) throw new RangeError(`"${name}" expected what the plan has, got something else`)
 }
 
-/** A decision that its own numbers do not carry is refused, so that no page is made of it. */
-function assertCoherent(each: Conclusion, plan: Plan, name: string): void {
+/** Rounding of logarithms differs between machines in the last bits. */
+function isNear(a: number, b: number): boolean {
+  return a === b || Math.abs(a - b) <= 1e-9 * (1 + Math.abs(a))
+}
+
+/** A conclusion that stands there twice would be counted twice. */
+function assertOnce(conclusions: readonly Conclusion[]): void {
+  const seen = new Set<string>()
+  for (const [i, { keyId: id, lane }] of conclusions.entries()) {
+    const tried = `key id ${id}, lane ${lane}`
+    if (seen.has(tried))
+      throw new RangeError(
+        `"attribution.conclusions[${i}]" expected each key and lane once, got ${tried} again`,
+      )
+    seen.add(tried)
+  }
+}
+
+/** It is about this plan: its suspect, access, statistic, rule and level. */
+function assertOfPlan(each: Conclusion, plan: Plan, name: string): void {
+  const { controls, stopped, findings } = each
   assertSame(each.plan, planDigest(plan), `${name}.plan`)
-  assertSame(each.suspect, plan.suspect, `${name}.suspect`)
-  const deciding = each.findings.filter((finding) => finding.deciding)
-  if (deciding.length === 0) throw new RangeError(`"${name}.findings" expected one that decides, got none`)
-  for (const { verdict } of each.findings) {
-    const { alpha, lnP, log10P } = verdict
+  for (const field of ['suspect', 'access', 'topK', 'statistic'] as const)
+    assertSame(each[field], plan[field], `${name}.${field}`)
+  assertSame(stopped.rule, plan.stopping.rule, `${name}.stopped.rule`)
+  if (stopped.rule === 'looks' && plan.stopping.rule === 'looks')
+    assertSame(stopped.planned, plan.stopping.looks, `${name}.stopped.planned`)
+  if (stopped.rule === 'e-process' && plan.stopping.rule === 'e-process')
+    assertSame(stopped.fresh, plan.stopping.fresh, `${name}.stopped.fresh`)
+  assertSame(controls.prompts.planned, plan.prompts.count, `${name}.controls.prompts.planned`)
+  assertSame(controls.prompts.marked, plan.prompts.marked, `${name}.controls.prompts.marked`)
+  const isFresh = plan.stopping.rule === 'e-process' && plan.stopping.fresh
+  if (controls.prompts.answered === undefined && !isFresh)
+    throw new RangeError(`"${name}.controls.prompts.answered" expected a number, got none`)
+  if (!findings.some(({ deciding }) => deciding))
+    throw new RangeError(`"${name}.findings" expected one that decides, got none`)
+  for (const { deciding, statistic, verdict } of findings) {
+    const { alpha, minimumCounted } = verdict
     if (alpha !== plan.alpha)
       throw new RangeError(`"${name}" expected the plan's alpha ${plan.alpha} in every finding, got ${alpha}`)
-    if (Math.abs(lnP / Math.LN10 - log10P) > 1e-9 * (1 + Math.abs(log10P)))
+    assertSame(minimumCounted, plan.minimumCounted, `${name}.findings, minimumCounted`)
+    assertSame(verdict.keyId, each.keyId, `${name}.findings, keyId`)
+    // From below nothing is taken off, so a class counts there whatever the plan's statistic is.
+    if (deciding && statistic !== 'count')
+      assertSame(statistic, plan.statistic, `${name}.findings, statistic`)
+  }
+}
+
+/** Every p-value is corrected for its looks and its family as the plan and the other conclusions ask: Holm, computed again. */
+function assertPaid({ conclusions, family: named }: Attribution, plan: Plan): void {
+  const keys = familySize(plan, conclusions)
+  if (named.size !== keys || named.tried !== conclusions.length)
+    throw new RangeError(
+      `"attribution.family" expected ${keys} keys paid for and ${conclusions.length} tried, got ${named.size} and ${named.tried}`,
+    )
+  const tests = conclusions.flatMap((each, i) =>
+    each.findings.map((finding) => ({ ...finding, i, lnP: lnPaid(each, finding) })),
+  )
+  const deciding = tests.filter((test) => test.deciding)
+  const own = conclusions[0]!.findings.filter((finding) => finding.deciding).length
+  if (deciding.length !== own * conclusions.length)
+    throw new RangeError('"attribution.conclusions" expected as many deciding findings in each, got others')
+  const size = keys * own
+  const untried = new Array<number>(size - deciding.length).fill(0)
+  const { lnAdjusted } = holm([...deciding.map(({ lnP }) => lnP), ...untried], { alpha: plan.alpha })
+  const adjusted = new Map(deciding.map((test, k) => [test, lnAdjusted[k]!]))
+  for (const test of tests) {
+    const name = `attribution.conclusions[${test.i}].findings`
+    const { family: got, lnP, log10P } = test.verdict
+    if (!isNear(lnP / Math.LN10, log10P))
       throw new RangeError(`"${name}" expected lnP and log10P of one p-value, got ${lnP} and ${log10P}`)
-    if ((verdict.family.lnAdjustedP ?? lnP) < lnP - 1e-9 * (1 - lnP))
-      throw new RangeError(`"${name}" expected a corrected p-value that is not below the one it corrects`)
+    const paid = test.deciding ? size : keys
+    const expected = adjusted.get(test) ?? Math.min(0, test.lnP + Math.log(keys))
+    if (got.size !== paid || !isNear(expected, lnCorrected(test.verdict)))
+      throw new RangeError(
+        `"${name}" expected ln p = ${expected}, corrected for ${paid} tests, got ${lnCorrected(test.verdict)} for ${got.size}`,
+      )
+  }
+}
+
+/** ln of the p-value with its look paid for. It must be that of the look, or of the e-process, that the record shows beside it. */
+function lnPaid({ stopped }: Conclusion, { deciding, verdict: { lnP } }: Finding): number {
+  if (stopped.rule === 'e-process' && deciding && !isNear(lnP, -Math.max(0, stopped.lnMaxE)))
+    throw new RangeError(
+      `"attribution.conclusions" expected ln p = ${-stopped.lnMaxE}, that of the e-process, got ${lnP}`,
+    )
+  if (stopped.rule !== 'looks') return lnP
+  const { look, looks } = stopped
+  if (deciding && look !== undefined && !looks.some((one) => one.index === look && isNear(one.lnP, lnP)))
+    throw new RangeError(`"attribution.conclusions" expected ln p of look ${look}, got ${lnP}`)
+  return Math.min(0, lnP - Math.log(lookShare(look ?? 0)))
+}
+
+/** The decision is the one that the numbers make, and what the record itself leaves open is said. */
+function assertCoherent(each: Conclusion, plan: Plan, name: string): void {
+  for (const { decoys, verdict } of each.findings) {
+    assertVerdict(verdict, each, `${name}.findings`)
+    if (decoys !== undefined) assertDecoys(decoys, each, `${name}.findings`)
   }
   const passed = each.controls.instrument?.passed
   if ((passed === false) !== (each.decision === 'protocol-mismatch'))
     throw new RangeError(
       `"${name}.decision" expected "protocol-mismatch" where the instrument check failed and nowhere else, got "${each.decision}"`,
     )
-  if (each.decision !== 'evidence') return
-  const { verdict } = leadingOf(each)
-  if (!(lnCorrected(verdict) <= Math.log(plan.alpha)) || verdict.decision !== 'evidence')
+  const decisions = each.findings.flatMap(({ deciding, verdict }) => (deciding ? [verdict.decision] : []))
+  const expected =
+    (['evidence', 'no-evidence'] as const).find((word) => decisions.includes(word)) ?? 'insufficient'
+  // Under the burn rule the law is of the planned windows, and how many were seen decides by itself.
+  const mayBeFewer = plan.counted !== undefined && each.decision === 'insufficient'
+  if (passed !== false && each.decision !== expected && !mayBeFewer)
     throw new RangeError(
-      `"${name}.decision" expected what the numbers carry, got "evidence" with ln p = ${lnCorrected(verdict)}, above ln alpha`,
+      `"${name}.decision" expected what the numbers carry, "${expected}", got "${each.decision}" with ln p = ${lnCorrected(leadingOf(each).verdict)}`,
     )
+  assertOpenSaid(each, plan, name)
+}
+
+/** In both directions: evidence needs a p-value at or below alpha and enough pairs, and no evidence one above it. */
+function assertVerdict(verdict: Verdict, { stopped }: Conclusion, name: string): void {
+  const { decision, alpha, minimumCounted, counted, weights, law, family } = verdict
+  const limit = Math.log(alpha)
+  const isSmall = lnCorrected(verdict) <= limit
+  const isEnough = (weights ? Math.floor(weights.effective) : counted) >= minimumCounted
+  // With coefficients, or more to come, the record does not hold what the highest scores would have given.
+  const lnLeast = weights || stopped.rule === 'e-process' ? undefined : lnLeastTail(law, counted)
+  const couldSay = lnLeast === undefined || lnLeast + Math.log(family.size) <= limit
+  const allowed: readonly Decision[] = !isEnough
+    ? ['insufficient']
+    : isSmall
+      ? ['evidence']
+      : stopped.rule === 'e-process'
+        ? ['no-evidence']
+        : lnLeast === undefined
+          ? ['no-evidence', 'insufficient']
+          : [couldSay ? 'no-evidence' : 'insufficient']
+  if (!allowed.includes(decision))
+    throw new RangeError(
+      `"${name}" expected what the numbers carry, "${allowed[0]}", got "${decision}" with ln p = ${lnCorrected(verdict)} from ${counted} pairs`,
+    )
+}
+
+function assertDecoys({ count: drawn, p, floor }: DecoyExhibit, { stopped }: Conclusion, name: string): void {
+  const price = stopped.rule === 'looks' && stopped.look !== undefined ? 1 / lookShare(stopped.look) : 1
+  if (!isNear(floor, Math.min(1, price / (drawn + 1))) || p < floor - 1e-9)
+    throw new RangeError(
+      `"${name}.decoys" expected a p-value of ${drawn} decoys, at least ${Math.min(1, price / (drawn + 1))}, got ${p}`,
+    )
+}
+
+/** Where plan and record show why a conclusion is exploratory, it says so. */
+function assertOpenSaid(
+  { exploratory, keyId: id, lane, controls }: Conclusion,
+  plan: Plan,
+  name: string,
+): void {
+  const { answered: got } = controls.prompts
+  const answered = got === undefined ? undefined : { count: got, passedOver: 0 }
+  const reasons = exploratoryReasons(plan, { keyId: id, lane, answered })
+  const said = exploratory?.reasons ?? []
+  if (exploratory !== undefined && said.length === 0)
+    throw new RangeError(`"${name}.exploratory.reasons" expected at least one, got none`)
+  if (reasons.length > 0 && exploratory === undefined)
+    throw new RangeError(`"${name}.exploratory" expected reasons, as ${reasons.join('; ')}, got none`)
+}
+
+/** The summary by roles is that of the conclusions. */
+function assertHierarchy({ conclusions, hierarchy, narrowest }: Attribution): void {
+  for (const { role, tried, found } of hierarchy) {
+    const own = [...conclusions.keys()].filter((i) => conclusions[i]!.role === role)
+    const accused = own.filter((i) => conclusions[i]!.decision === 'evidence')
+    if (tried !== own.length || found.length !== accused.length || !accused.every((i) => found.includes(i)))
+      throw new RangeError(`"attribution.hierarchy" expected the conclusions of role ${role}, got others`)
+  }
+  const last = hierarchy.filter(({ found }) => found.length > 0).at(-1)?.role
+  if (narrowest !== last)
+    throw new RangeError('"attribution.narrowest" expected the narrowest role with evidence, got another')
 }

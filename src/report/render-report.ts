@@ -2,11 +2,12 @@
  * A report: one HTML page for people and the same as JSON. It says what the attribution record says and no more; it computes no verdict, reads no
  * answer for its score, and holds no key. The same input gives the same bytes.
  */
+import { PACKAGE } from '../case/package.ts'
 import { answerOf } from './answer.ts'
 import { chartsOf } from './charts.ts'
 import { type ReportInput, readReportInput } from './input.ts'
 import { htmlOf } from './page.ts'
-import { sectionsOf } from './sections.ts'
+import { sectionsOf, sourceSaid } from './sections.ts'
 import { joined } from './shown.ts'
 
 /** A rendered report. */
@@ -25,8 +26,9 @@ export interface Report {
  */
 export function renderReport(input: ReportInput): Report {
   const reported = readReportInput(input)
-  const { plan, attribution, name, date, capabilities, counts, evidence, checks, files } = reported
-  const answer = answerOf(attribution.conclusions, plan)
+  const { plan, attribution, name, date, capabilities, counts, evidence, checks, files, suspect, answered } =
+    reported
+  const answer = answerOf(attribution.conclusions, plan, checks)
   const charts = chartsOf({ plan, conclusions: attribution.conclusions, place: answer.place })
   const sections = sectionsOf(reported, answer)
   const html = htmlOf({ reported, answer, charts, sections })
@@ -52,6 +54,10 @@ export function renderReport(input: ReportInput): Report {
     evidence,
     checks,
     files,
+    suspect,
+    answered,
+    version: PACKAGE.version,
+    source: sourceSaid(reported),
   }
   return Object.freeze({ html, json: `${JSON.stringify(json, null, 2)}\n` })
 }

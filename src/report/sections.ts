@@ -2,6 +2,7 @@
  * What stands below the charts, as data: the page and the JSON are both made of it. Method, controls, what could make the answer wrong, counts, every
  * key tried, how to check it, what the suspect said, digests.
  */
+import { PACKAGE } from '../case/package.ts'
 import type { Conclusion } from '../distill/conclusion.ts'
 import type { Plan } from '../plan/plan.ts'
 import { nameShown, powerSaid } from './answer.ts'
@@ -9,7 +10,7 @@ import { correctedShown, type Numbers } from './charts.ts'
 import type { Reported } from './input.ts'
 import { leadingOf } from './leading.ts'
 import { counted, figure, log10Up, oneIn } from './numbers.ts'
-import { grouped, shown } from './shown.ts'
+import { APART, grouped, shown } from './shown.ts'
 
 /** A piece of a section. */
 export type Block =
@@ -54,10 +55,55 @@ export function sectionsOf(reported: Reported, { place }: { place: number }): re
   return all.filter((section) => section !== undefined)
 }
 
-function methodSection({ plan, attribution }: Reported, leading: Conclusion): Section {
+function factOf(term: string, words: string | undefined): readonly (readonly [string, string])[] {
+  return words === undefined ? [] : [[term, words]]
+}
+
+/** Where the suspect was asked, as case.json has it. */
+export function suspectSaid({ suspect }: Reported): string | undefined {
+  if (suspect === undefined) return undefined
+  const model = 'model' in suspect ? `, model ${nameShown(suspect.model)}` : ''
+  switch (suspect.kind) {
+    case 'openai-compatible':
+      return `${addressShown(suspect.url)}${model}, by the ${suspect.api} interface of OpenAI’s protocol`
+    case 'local':
+      return `weights on disk, ${addressShown(suspect.path)}${model}`
+    case 'recorded':
+      return `answers that others recorded, ${addressShown(suspect.path)}`
+  }
+}
+
+function addressShown(address: string): string {
+  return `${APART.open}${shown(address, { most: 300 })}${APART.close}`
+}
+
+/** When the answers came, as they say themselves. */
+export function whenSaid({ answered }: Reported): string | undefined {
+  if (answered === undefined) return undefined
+  const { first, last } = answered
+  return first === last ? `answers of ${first}` : `answers from ${first} to ${last}`
+}
+
+/** What the page rests on, and whether anybody computed it again. */
+export function sourceSaid({ checks, files }: Pick<Reported, 'checks' | 'files'>): string {
+  const record = files.some(({ name }) => name === 'verdict.json')
+    ? 'This page was made from the record in verdict.json.'
+    : 'This page was made from a record that was handed over.'
+  if (checks.length === 0) return `${record} It was not verified here: run case verify.`
+  if (!checks.every(({ ok }) => ok))
+    return `${record} It was checked from the files of the case when the page was made, and something differs.`
+  if (!checks.some(({ name }) => name === 'verdict'))
+    return `${record} ${counted(checks.length, 'check')} made beside it ${checks.length === 1 ? 'holds' : 'hold'}; none of them computed the verdict again: run case verify.`
+  return `${record} The verdict was computed again from the files and keys of the case when the page was made, and every check held.`
+}
+
+function methodSection(reported: Reported, leading: Conclusion): Section {
+  const { plan, attribution } = reported
   const { prompts, alpha, references, exposure } = plan
   const facts: (readonly [string, string])[] = [
     ['Suspect', nameShown(plan.suspect)],
+    ...factOf('Reached at', suspectSaid(reported)),
+    ...factOf('Answers came', whenSaid(reported)),
     ['What the suspect gives', accessSaid(plan)],
     [
       'Questions',
@@ -174,9 +220,9 @@ function controlsSection({ checks, plan }: Reported, leading: Conclusion): Secti
               columns: ['Check', 'Result', 'What it said'],
               rows: checks
                 .slice(0, 60)
-                .map(({ name, ok, said }) => [
+                .map(({ name, ok, skipped = false, said }) => [
                   capped(name),
-                  ok ? 'holds' : 'FAILS',
+                  skipped ? 'not checked' : ok ? 'holds' : 'FAILS',
                   shown(said, { most: 300 }),
                 ]),
             },
@@ -315,9 +361,12 @@ function flat(value: unknown, path: string, depth = 0): (readonly [string, strin
   return found
 }
 
-function checkSection({ plan, files }: Reported): Section {
+function checkSection({ plan, attribution, files, evidence, sealedBy = PACKAGE.version }: Reported): Section {
   const named = files.length === 0 ? ['plan.json'] : files.map(({ name }) => name)
-
+  // Without evidence there is no signature, and a signer's key would be missed.
+  const signer = evidence === undefined ? '' : ' --public-key SIGNER.pub'
+  // A version of a file is words of others: what is no version is not put into a command.
+  const version = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]{1,40})?$/.test(sealedBy) ? sealedBy : 'VERSION'
   return {
     id: 'check',
     title: 'How to check it',
@@ -327,14 +376,30 @@ function checkSection({ plan, files }: Reported): Section {
       ),
       {
         kind: 'verbatim',
-        text: `cd CASE_FOLDER\nsha256sum ${named.join(' ')}\nnpx dyetrace case verify . --key KEY_FILE`,
+        text: [
+          'cd CASE_FOLDER',
+          `sha256sum ${named.join(' ')}`,
+          `npx dyetrace@${version} case verify . --key KEY_FILE${signer}`,
+          `node verify.mjs . KEY_FILE${signer}`,
+        ].join('\n'),
       },
       list([
         files.length === 0
           ? 'The digest of plan.json must be that of the plan below.'
           : 'The digests of the files must be those below.',
         'The digest of plan.json stands in the first line of answers.jsonl, and each further line holds the digest of the one before: the plan was there before the first answer was written down.',
-        'The last command reads the answers, scores them with the key again, and says which line, digest, signature or number differs.',
+        'The third command reads the answers, scores them with the key again, and says which line, digest, signature or number differs.',
+        'The last one does the same with one file that needs Node and nothing else, verify.mjs of the package; it says what it does not compute.',
+        ...(attribution.conclusions.length > 1
+          ? [
+              'Every key that was tried is needed: one --key for each, and for verify.mjs one file after the other.',
+            ]
+          : []),
+        ...(evidence === undefined
+          ? ['Nobody has signed the files as far as this page knows.']
+          : [
+              'The key of the signer has to be known from elsewhere; the one that the evidence names vouches for nobody.',
+            ]),
         'That the key was fixed before the text was marked rests on its commitment in the profile, if that was published before.',
         ...(plan.family === undefined
           ? ['The plan names no family of keys: how many keys were tried cannot be checked from the files.']

@@ -6,7 +6,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { hexToBytes, utf8ToBytes } from '../../src/bytes.ts'
 import { toBase64 } from '../../src/case/base64.ts'
 import { keyIdOfSigner, parseEnvelope, preAuthEncoding, signEnvelope } from '../../src/case/envelope.ts'
-import { decodeCaseFile } from '../../src/case/files.ts'
+import { decodeCaseFile, fileDigest } from '../../src/case/files.ts'
 import { formatVerdict, judgeCase } from '../../src/case/judge.ts'
 import { PACKAGE } from '../../src/case/package.ts'
 import { sealCase } from '../../src/case/seal.ts'
@@ -15,6 +15,7 @@ import { formatTimestamps } from '../../src/case/timestamps.ts'
 import { verifyCase } from '../../src/case/verify.ts'
 import { canonicalJson, digestBytes } from '../../src/digest.ts'
 import { openingOf } from '../../src/keys/opening.ts'
+import { profileDigest } from '../../src/keys/profile.ts'
 import { type ToyFolder, type ToyFolderOptions, toyFolder } from '../support/case-folders.ts'
 import { formsShown, profileWithKey } from '../support/keys.ts'
 import { tamper } from '../support/tampering.ts'
@@ -81,7 +82,14 @@ describe('what holds', () => {
   test('without evidence.json: said, and not sealed', () => {
     const { files, keys } = sealed()
     const { 'evidence.json': _, ...rest } = files
-    expect(verifyCase(rest, keys)).toMatchObject({ ok: true, sealed: false })
+    const bare = verifyCase(rest, keys)
+    expect(bare).toMatchObject({ ok: true, sealed: false })
+    expect(bare.checks.find(({ name }) => name === 'evidence.json')).toMatchObject({
+      ok: true,
+      skipped: true,
+      said: expect.stringMatching(/^not sealed/),
+    })
+    expect(verifyCase(files, keys).checks.some(({ skipped }) => skipped)).toBe(false)
     expect(verifyCase(rest, keys, { publicKey }).ok).toBe(false)
   })
 
@@ -485,6 +493,31 @@ describe('what differs is named', () => {
       const files = { ...made.files, 'timestamps.json': wrong }
       expect(failing({ ...made, files })).toMatchObject([{ name: 'timestamps.json' }])
     }
+  })
+
+  test('the digest of the profile that is published stands beside that of its file', () => {
+    const { said } = verifyCase(made.files, made.keys).checks.find(({ name }) => name === 'profile.json')!
+    expect(said).toContain(fileDigest(made.files['profile.json']!))
+    expect(said).toContain(profileDigest(made.profile))
+  })
+
+  test('what is no file of a case is named; a key among it fails', () => {
+    const beside = { 'notes.txt': 'x', 'a\n\u202eb.md': 'y', 'journal.jsonl': '', 'report.html': '' }
+    const noted = verifyCase({ ...made.files, ...beside }, made.keys)
+    expect(noted.ok).toBe(true)
+    expect(noted.checks.at(-1)).toMatchObject({ name: 'other files', skipped: true })
+    expect(noted.checks.at(-1)!.said).toMatch(/notes\.txt, a\?\?b\.md$/)
+    const secret = 'c2VjcmV0'
+    for (const text of [
+      `{"kty":"oct","use":"x","k":"${secret}"}`,
+      `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`,
+    ]) {
+      const found = failing({ ...made, files: { ...made.files, 'acme.mark.json': text } })
+      expect(found).toMatchObject([{ name: 'key files', said: expect.stringContaining('acme.mark.json') }])
+      expect(found[0]!.said).not.toContain(secret)
+    }
+    const open = { ...made.files, 'signer.pub': '-----BEGIN PUBLIC KEY-----\n' }
+    expect(failing({ ...made, files: open })).toEqual([])
   })
 
   test('a wrong call throws', () => {

@@ -3,9 +3,17 @@
  * examples; charts are left out of them, their numbers are not.
  */
 
+import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { formatVerdict, judgeCase } from '../../src/case/judge.ts'
+import { PACKAGE } from '../../src/case/package.ts'
+import { sealCase } from '../../src/case/seal.ts'
+import { verifyCase } from '../../src/case/verify.ts'
 import { canonicalJson } from '../../src/digest.ts'
+import type { Attribution } from '../../src/distill/attribution.ts'
+import type { Conclusion } from '../../src/distill/conclusion.ts'
+import { familySize } from '../../src/distill/family-size.ts'
 import { deriveLayerKey, deriveMarkKeyBytes, deriveRouteKey } from '../../src/keys/derive.ts'
 import { masterKeyBytes } from '../../src/keys/master.ts'
 import { type Plan, planDigest } from '../../src/plan/plan.ts'
@@ -13,6 +21,8 @@ import { renderReport } from '../../src/report/index.ts'
 import { ATTRIBUTES, h, markupOf, TAGS } from '../../src/report/markup.ts'
 import { figure, log10Up, oneIn } from '../../src/report/numbers.ts'
 import { shown } from '../../src/report/shown.ts'
+import { holm } from '../../src/stats/multiplicity.ts'
+import { type ToyFolderOptions, toyFolder } from '../support/case-folders.ts'
 import { formsShown } from '../support/keys.ts'
 import * as cases from './cases.ts'
 import { structureOf, vocabularyOf } from './structure.ts'
@@ -60,6 +70,32 @@ function worded(
   return { plan: renamed, attribution: { ...attribution, suspect, plan: digest, conclusions } }
 }
 
+/** A record of other conclusions, each with one finding, corrected for the keys of them all. */
+function repaid(attribution: Attribution, plan: Plan, list: readonly Conclusion[]): Attribution {
+  const size = familySize(plan, list)
+  const lnPs = list.map(({ findings }) => findings[0]!.verdict.lnP)
+  const untried = new Array<number>(size - list.length).fill(0)
+  const { lnAdjusted } = holm([...lnPs, ...untried], { alpha: plan.alpha })
+  const conclusions = list.map((one, i): Conclusion => {
+    const family = { size, method: 'holm', lnAdjustedP: lnAdjusted[i]! } as const
+    const decision = family.lnAdjustedP <= Math.log(plan.alpha) ? 'evidence' : 'no-evidence'
+    const finding = one.findings[0]!
+    const findings = [{ ...finding, verdict: { ...finding.verdict, family, decision } as const }]
+    return { ...one, findings, decision, family }
+  })
+  const hierarchy = attribution.hierarchy.map(({ role }) => {
+    const own = [...conclusions.keys()].filter((i) => conclusions[i]!.role === role)
+    return { role, tried: own.length, found: own.filter((i) => conclusions[i]!.decision === 'evidence') }
+  })
+  const narrowest = hierarchy.filter(({ found }) => found.length > 0).at(-1)?.role
+  const { narrowest: _, ...rest } = attribution
+  return {
+    ...rest,
+    ...{ family: { size, tried: list.length, method: 'holm' }, conclusions, hierarchy },
+    ...(narrowest === undefined ? {} : { narrowest }),
+  }
+}
+
 describe('what a report says', () => {
   test.each(Object.entries(NAMED))('%s, as an example', async (name, about) => {
     const { html } = renderReport({ ...about, ...ABOUT })
@@ -69,6 +105,7 @@ describe('what a report says', () => {
       .replace(/sha256-[^&]+/, 'sha256-')
       .replace(/<(\/?)(p|h\d|li|dt|dd|tr|section|figure|header|footer|pre|table|ul|dl|div)\b/g, '\n<$1$2')
       .replace(/\n+/g, '\n')
+      .replaceAll(PACKAGE.version, 'VERSION')
     await expect(words).toMatchFileSnapshot(`snapshots/${name}.html.txt`)
   })
 
@@ -247,6 +284,310 @@ describe('what is refused', () => {
   })
 })
 
+/** Any record, to write into. */
+// biome-ignore lint/suspicious/noExplicitAny: what somebody writes into a file has any shape
+type Loose = any
+
+/** The case with something written into its record. */
+function written({ plan, attribution }: cases.ReportCase, change: (record: Loose) => void): () => unknown {
+  const record = structuredClone(attribution) as Loose
+  change(record)
+  return () => renderReport({ plan, attribution: record })
+}
+
+describe('verdicts that their numbers contradict are refused', () => {
+  const { insufficient, exploratory, 'several-keys': several, 'thief-e-process': process } = NAMED
+
+  test.each(Object.entries(NAMED))('%s stands as it is', (_, about) => {
+    expect(written(about, () => {})).not.toThrow()
+  })
+
+  test.each<[string, cases.ReportCase, (record: Loose, one: Loose) => void, RegExp]>([
+    ...(['thief-looks', 'thief-e-process'] as const).flatMap((name) =>
+      ['no-evidence', 'insufficient'].map(
+        (word): [string, cases.ReportCase, (record: Loose, one: Loose) => void, RegExp] => [
+          `${word} beside a p-value below alpha: ${name}`,
+          NAMED[name],
+          (_, one) => {
+            one.decision = word
+            for (const { deciding, verdict } of one.findings) if (deciding) verdict.decision = word
+          },
+          /expected what the numbers carry, "evidence"/,
+        ],
+      ),
+    ),
+    [
+      'a conclusion that is not that of its findings',
+      thief,
+      (_, one) => {
+        one.decision = 'no-evidence'
+      },
+      /expected what the numbers carry, "evidence", got "no-evidence"/,
+    ],
+    [
+      'too little where there was enough',
+      innocent,
+      (_, one) => {
+        one.decision = 'insufficient'
+        one.findings[0].verdict.decision = 'insufficient'
+      },
+      /expected what the numbers carry, "no-evidence"/,
+    ],
+    [
+      'no evidence where there was too little',
+      insufficient,
+      (_, one) => {
+        one.decision = 'no-evidence'
+        one.findings[0].verdict.decision = 'no-evidence'
+      },
+      /expected what the numbers carry, "insufficient"/,
+    ],
+    [
+      'another minimum',
+      insufficient,
+      (_, one) => {
+        one.findings[0].verdict.minimumCounted = 1
+      },
+      /minimumCounted/,
+    ],
+    [
+      'a mismatch where the instrument worked',
+      innocent,
+      (_, one) => {
+        one.decision = 'protocol-mismatch'
+      },
+      /"protocol-mismatch" where the instrument check failed and nowhere else/,
+    ],
+    [
+      'a look that was not paid for',
+      thief,
+      (_, one) => {
+        for (const { verdict } of one.findings) verdict.family.lnAdjustedP = verdict.lnP
+      },
+      /corrected for 1 tests/,
+    ],
+    [
+      'a p-value of no look',
+      thief,
+      (_, one) => {
+        one.stopped.looks[one.stopped.look].lnP = -1
+      },
+      /expected ln p of look/,
+    ],
+    [
+      'a p-value of no e-process',
+      process,
+      (_, one) => {
+        one.stopped.lnMaxE += 1
+      },
+      /that of the e-process/,
+    ],
+    [
+      'a family that is too small',
+      several,
+      (_, one) => {
+        one.findings[0].verdict.family = { size: 1, method: 'none' }
+      },
+      /corrected for 4 tests/,
+    ],
+    [
+      'a key that was tried and taken out',
+      several,
+      (record) => {
+        record.conclusions.pop()
+      },
+      /4 keys paid for and 2 tried/,
+    ],
+    [
+      'a conclusion twice',
+      several,
+      (record) => {
+        record.conclusions.push(record.conclusions[0])
+        record.family.tried += 1
+      },
+      /each key and lane once/,
+    ],
+    [
+      'a summary by roles that is not that of the conclusions',
+      several,
+      (record) => {
+        record.hierarchy[0].found = []
+      },
+      /attribution\.hierarchy/,
+    ],
+    [
+      'exploratory, taken out: a key beside the plan',
+      exploratory,
+      (_, one) => {
+        delete one.exploratory
+      },
+      /is not in the family that the plan names/,
+    ],
+    [
+      'exploratory, taken out: prompts without an answer',
+      innocent,
+      (_, one) => {
+        one.controls.prompts.answered -= 1
+      },
+      /39 of the 40 planned prompts were answered/,
+    ],
+    [
+      'exploratory without a reason',
+      innocent,
+      (_, one) => {
+        one.exploratory = { reasons: [] }
+      },
+      /reasons" expected at least one/,
+    ],
+    [
+      'a decoy p-value whose look was not paid for',
+      thief,
+      (_, one) => {
+        for (const { decoys } of one.findings) if (decoys) decoys.floor = 1 / (decoys.count + 1)
+      },
+      /p-value of 1000 decoys/,
+    ],
+  ])('%s', (_, about, change, message) => {
+    expect(written(about, (record) => change(record, record.conclusions[0]))).toThrow(message)
+  })
+
+  test('exploratory, taken out: a plan without a family', () => {
+    const { family: _, ...rest } = innocent.plan
+    const plan = rest as Plan
+    const record = structuredClone(innocent.attribution) as Loose
+    record.plan = planDigest(plan)
+    for (const one of record.conclusions) one.plan = record.plan
+    expect(() => renderReport({ plan, attribution: record })).toThrow(/names no family of keys/)
+    record.conclusions[0].exploratory = { reasons: ['the plan names no family of keys'] }
+    expect(renderReport({ plan, attribution: record }).html).toContain('Why this is a hint only')
+  })
+})
+
+describe('decoys beside a look that has to pay', () => {
+  const captionOf = (about: cases.ReportCase) =>
+    JSON.parse(renderReport(about).json).charts.find(({ id }: { id: string }) => id === 'decoys').caption
+
+  test('those that agree as well are counted without the price', () => {
+    expect(captionOf(thief)).toContain('None of them agrees with the suspect as well')
+    const { plan, attribution } = thief
+    for (const [higher, said] of [
+      [1, '1 of them agrees'],
+      [11, '11 of them agree '],
+      [1000, /At least \d+ of them agree /],
+    ] as const) {
+      const record = structuredClone(attribution) as Loose
+      for (const { decoys } of record.conclusions[0].findings)
+        if (decoys) decoys.p = Math.min(1, decoys.floor * (higher + 1))
+      expect(captionOf({ plan, attribution: record })).toMatch(said)
+    }
+  })
+})
+
+describe('made of a case folder', () => {
+  const CLASSES = { plan: { classes: { frequent: 3 } } } as const
+  const made = toyFolder({ prompts: 6, withCase: true, withInstrument: true })
+  const { privateKey: signer } = generateKeyPairSync('ed25519')
+  const lines = made.files['answers.jsonl']!
+  made.files['verdict.json'] = formatVerdict(judgeCase(made.files, made.keys))
+  const unsealed = { ...made.files }
+  const sealed = { ...unsealed, 'evidence.json': sealCase(unsealed, { keys: made.keys, signer }) }
+  const said = (html: string, id: string) =>
+    html
+      .slice(html.indexOf(`id="${id}"`))
+      .split('</p>')[0]!
+      .replace(/<\/?bdi>/g, '')
+
+  // Records of the shipped pipeline must never be refused, whatever the plan.
+  test.each<[string, ToyFolderOptions]>([
+    ['top-k', { access: 'top-k', reference: 'base' }],
+    ['rows, contrast', { access: 'rows', reference: 'base', plan: { statistic: 'contrast' } }],
+    ['an innocent', { thief: false, plan: { minimumCounted: 8 } }],
+    ['looks', { plan: { stopping: { rule: 'looks', first: 30, looks: 3 } } }],
+    ['looks that were not reached', { plan: { stopping: { rule: 'looks', first: 1e6, looks: 3 } } }],
+    ['e-process', { plan: { stopping: { rule: 'e-process', fresh: false } }, answered: 7 }],
+    ['nothing answered', { answered: 0 }],
+    ['answered in part', { answered: 3 }],
+    ['marked prompts, counted', { markedDocuments: 4, plan: { counted: 1000 } }],
+    ['gumbel', { scheme: 'gumbel' }],
+    ['tournament', { scheme: 'tournament', thief: false }],
+    ['classes', { ...CLASSES, withExposure: true }],
+    ['classes, rows', { ...CLASSES, withExposure: true, access: 'rows', reference: 'base' }],
+    [
+      'layers with lanes',
+      {
+        layers: [
+          { role: 'provider', label: 'p', share: 40000 },
+          { role: 'cohort', label: 'c', share: 25536, lanes: 2 },
+        ],
+      },
+    ],
+  ])('%s: the record that the files give is shown', (_, options) => {
+    const { files, keys } = toyFolder(options)
+    files['verdict.json'] = formatVerdict(judgeCase(files, keys))
+    const { decision } = answerOf(renderReport({ files }).json)
+    expect(JSON.parse(files['verdict.json']).conclusions.map((one: Loose) => one.decision)).toContain(
+      decision,
+    )
+  })
+
+  test('says what it was made of, and whether that was verified', () => {
+    const { checks } = verifyCase(sealed, made.keys)
+    expect(said(renderReport({ files: sealed }).html, 'source')).toContain(
+      'not verified here: run case verify',
+    )
+    expect(said(renderReport({ files: sealed, checks }).html, 'source')).toContain(
+      'The verdict was computed again from the files and keys of the case when the page was made, and every check held',
+    )
+    const wrong = renderReport({ files: sealed, checks: [...checks, { name: 'x', ok: false, said: 'y' }] })
+    expect(said(wrong.html, 'source')).toContain('something differs')
+    expect(answerOf(wrong.json).cautions[0]).toContain('something differs')
+    const bare = renderReport({ files: unsealed, checks: verifyCase(unsealed, made.keys).checks }).html
+    expect(bare).toContain('not checked')
+  })
+
+  test('lists every file with its digest, and how to check them', () => {
+    const { html } = renderReport({ files: sealed })
+    for (const name of Object.keys(sealed)) expect(html).toContain(`File ${name}`)
+    expect(html).toMatch(/sha256sum .*instrument\.jsonl/)
+    const signed = ' --public-key SIGNER.pub'
+    expect(html).toContain(`npx dyetrace@${PACKAGE.version} case verify . --key KEY_FILE${signed}`)
+    expect(html).toContain(`node verify.mjs . KEY_FILE${signed}`)
+    expect(html).toContain(`Made by dyetrace ${PACKAGE.version}`)
+    expect(renderReport({ files: unsealed }).html).not.toContain('SIGNER.pub')
+  })
+
+  test('says where the suspect was asked, and when', () => {
+    const dated = lines.split('\n').map((line, i) => {
+      const at = { 1: '2026-11-24T10:00:00Z', 2: '2026-11-25T09:00:00Z', 3: '<b>' }[i]
+      return at === undefined || line === '' ? line : JSON.stringify({ ...JSON.parse(line), at })
+    })
+    const about = JSON.parse(made.files['case.json']!)
+    const suspect = {
+      ...{ kind: 'openai-compatible', api: 'chat' },
+      ...{ url: 'http://127.0.0.1:8000/v1/<b>', model: 'm"<i>' },
+    }
+    const files = {
+      ...unsealed,
+      'answers.jsonl': dated.join('\n'),
+      'case.json': canonicalJson({ ...about, suspect }),
+    }
+    const { html } = renderReport({ files })
+    const asked = said(html, 'asked')
+    expect(asked).toContain(
+      'http://127.0.0.1:8000/v1/&lt;b&gt;, model “m&quot;&lt;i&gt;”, by the chat interface',
+    )
+    expect(asked).toContain('answers from 2026-11-24T10:00:00Z to 2026-11-25T09:00:00Z')
+    expect(html).toContain('Reached at')
+  })
+
+  test('refuses an evidence.json that is none, or seals another record', () => {
+    for (const text of ['', '{}', 'sealed', `${sealed['evidence.json']} `])
+      expect(() => renderReport({ files: { ...unsealed, 'evidence.json': text } })).toThrow(/evidence\.json/)
+    const files = { 'evidence.json': sealed['evidence.json'] }
+    expect(() => renderReport({ ...thief, files })).toThrow(/evidence of the record that is shown/)
+  })
+})
+
 describe('hostile input', () => {
   const benign = { suspect: 'a', origin: 'b', label: 'c', note: 'd' }
   const page = (words: typeof benign, beside: string) =>
@@ -331,12 +672,9 @@ describe('hostile input', () => {
       ...conclusions[i % 3]!,
       label: '<&>"\''.repeat(40),
       lane: i,
+      exploratory: { reasons: ['beside the plan'] },
     }))
-    const { html, json } = renderReport({
-      plan,
-      attribution: { ...attribution, conclusions: many },
-      ...ABOUT,
-    })
+    const { html, json } = renderReport({ plan, attribution: repaid(attribution, plan, many), ...ABOUT })
     expect(html.length).toBeLessThan(400_000)
     expect(html).toContain('100 further keys in report.json')
     expect(JSON.parse(json).attribution.conclusions).toHaveLength(600)
