@@ -1,6 +1,6 @@
 /** A case folder on the disk: its files as exact texts, what they say, and how far the work is. */
 import { statSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Case, parseCase } from '../case/case-file.ts'
 import { CASE_FILES, type CaseFiles, decodeCaseFile } from '../case/files.ts'
@@ -9,7 +9,7 @@ import type { Profile } from '../keys/profile.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Environment } from './environment.ts'
 import { InputError, UnfinishedError } from './exit.ts'
-import { at, codeOf, named } from './files.ts'
+import { at, codeOf, named, readRegular } from './files.ts'
 import { type ReadTokenizer, tokenizerOf } from './tokenizer.ts'
 
 /** Names that only this folder's own work needs, beside those of evidence. */
@@ -59,8 +59,13 @@ export async function readCaseFile(
   name: string,
 ): Promise<string | undefined> {
   try {
-    return decodeCaseFile(await readFile(join(at(environment, path), name)), { name })
+    const bytes = await readRegular(join(at(environment, path), name), {
+      name: `case ${named(path)}, ${name}`,
+      refuseLinks: true,
+    })
+    return decodeCaseFile(bytes, { name })
   } catch (error) {
+    if (error instanceof InputError) throw error
     const code = codeOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     if (error instanceof RangeError) throw error

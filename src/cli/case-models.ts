@@ -33,10 +33,13 @@ export function servedModel(
     tokenizer,
     name,
     plan,
+    variables,
     ...rest
   }: Provider & {
     readonly name: string
     readonly plan: Plan
+    /** Environment variables that whoever runs this allows to be read. */
+    readonly variables: readonly string[]
     readonly sharesTokenizer?: boolean
     readonly capabilities?: Capabilities
     readonly timeoutSeconds?: number
@@ -44,6 +47,7 @@ export function servedModel(
   },
 ): HttpSuspect {
   const { url, apiKeyEnv } = model
+  assertAllowed(model, { name, variables })
   const apiKey = apiKeyEnv === undefined ? undefined : environment.env[apiKeyEnv]
   if (apiKeyEnv !== undefined && (apiKey ?? '') === '')
     throw new InputError(
@@ -66,6 +70,20 @@ export function servedModel(
     ...(environment.fetch ? { fetch: environment.fetch } : {}),
     ...rest,
   })
+}
+
+/**
+ * Refuses to read a variable that only case.json names. The folder may come from somebody else, who could have any secret of this machine sent to
+ * any address.
+ */
+export function assertAllowed(
+  { url, apiKeyEnv }: Served,
+  { name, variables }: { readonly name: string; readonly variables: readonly string[] },
+): void {
+  if (apiKeyEnv === undefined || variables.includes(apiKeyEnv)) return
+  throw new InputError(
+    `case.json: expected its environment variable for ${named(name)} to be named here too (--api-key-env ${apiKeyEnv}), got ${variables.length === 0 ? 'none' : variables.map(named).join(', ')}. The value of ${apiKeyEnv} would be sent to ${named(url)}, and a case.json of somebody else could name any variable and any address`,
+  )
 }
 
 /** A model in a folder, with the provider's tokenizer. */

@@ -1,6 +1,6 @@
 /** Files that hold no secret, as commands read and write them. Keys have their own door (src/keys/owner-only-file.ts). */
-import { type Dirent, readdirSync, statSync } from 'node:fs'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { constants, type Dirent, lstatSync, readdirSync, statSync } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { utf8ToBytes } from '../bytes.ts'
 import type { Environment } from './environment.ts'
@@ -32,18 +32,62 @@ export async function readBytesOf(environment: Environment, path: string, what: 
   if (path === '-') return readStandardInput(environment)
   const name = `${what} ${named(path)}`
   try {
-    const real = at(environment, path)
-    const stat = statSync(real)
-    if (stat.isDirectory()) throw new InputError(`${name}: expected a file, got a folder`)
-    if (!stat.isFile()) throw new InputError(`${name}: expected a file, got a pipe or device`)
-    if (stat.size > MOST_BYTES)
-      throw new InputError(`${name}: expected at most ${MOST_BYTES} bytes, got ${stat.size}`)
-    return await readFile(real)
+    return await readRegular(at(environment, path), { name })
   } catch (error) {
     if (error instanceof InputError) throw error
-    throw new InputError(`${name}: expected a file that can be read, got ${codeOf(error)}`)
+    throw new InputError(`${name}: expected a file that can be read, got ${whyOf(error)}`)
   }
 }
+
+/** What {@link readRegular} has to know. */
+interface Regular {
+  /** What the file is called in messages. */
+  readonly name: string
+  /** A folder of somebody else may hold links to files that are none of its business. @defaultValue false */
+  readonly refuseLinks?: boolean
+  readonly mostBytes?: number
+}
+
+/**
+ * The bytes of a regular file. Opened without waiting, as a pipe that nobody writes to would keep a reader for ever, and asked of the open file what it
+ * is, so that it cannot be exchanged in between.
+ * @throws InputError for what is no file or too large; what the operating system says otherwise.
+ */
+export async function readRegular(
+  real: string,
+  { name, refuseLinks = false, mostBytes = MOST_BYTES }: Regular,
+): Promise<Uint8Array> {
+  const links = refuseLinks ? NO_FOLLOW : 0
+  if (refuseLinks) assertNoLink(real, name)
+  const file = await open(real, constants.O_RDONLY | NO_WAIT | links)
+  try {
+    const { size } = await assertRegular(file, name)
+    if (size > mostBytes) throw new InputError(`${name}: expected at most ${mostBytes} bytes, got ${size}`)
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Refuses an open folder, pipe or device. */
+export async function assertRegular(file: FileHandle, name: string): Promise<{ readonly size: number }> {
+  const stat = await file.stat()
+  if (stat.isDirectory()) throw new InputError(`${name}: expected a file, got a folder`)
+  if (!stat.isFile()) throw new InputError(`${name}: expected a file, got a pipe or device`)
+  return stat
+}
+
+/** Refuses a link, also one to nothing: who made it decides what would be read or written. */
+export function assertNoLink(real: string, name: string): void {
+  if (lstatSync(real, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new InputError(
+      `${name}: expected a file or nothing of that name, got a symbolic link; it is not followed`,
+    )
+}
+
+// Windows has neither.
+export const NO_FOLLOW: number = constants.O_NOFOLLOW ?? 0
+export const NO_WAIT: number = constants.O_NONBLOCK ?? 0
 
 async function readStandardInput({ stdin }: Environment): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
@@ -111,16 +155,19 @@ export async function writeText(
   { what = 'file', replace = false }: { what?: string; replace?: boolean } = {},
 ): Promise<void> {
   const name = `${what} ${named(path)}`
+  const real = at(environment, path)
+  assertNoLink(real, name)
   if (exists(environment, path) && !replace) {
     if ((await readText(environment, path, what)) === text) return
     throw new InputError(
       `${name}: expected no file of that name, got one with another content; it is not overwritten`,
     )
   }
-  const real = at(environment, path)
   const temporary = `${real}.new-${process.pid}`
   try {
-    const file = await open(temporary, 'w')
+    // Whatever has this name is a remainder, or a link that somebody laid there: a new file follows none.
+    await rm(temporary, { force: true })
+    const file = await open(temporary, 'wx')
     try {
       await file.writeFile(utf8ToBytes(text))
       await file.sync()
@@ -148,6 +195,12 @@ export async function syncFolder(path: string): Promise<void> {
 /** A path for a message: a file's name can hold anything. */
 export function named(path: string): string {
   return path === '-' ? 'standard input' : printable(path)
+}
+
+/** The same for people: the commonest reason in words. */
+export function whyOf(error: unknown): string {
+  const code = codeOf(error)
+  return code === 'ENOENT' ? `${code}: there is no such file` : code
 }
 
 /** Why the operating system said no. */

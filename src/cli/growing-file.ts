@@ -7,8 +7,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { utf8ToBytes } from '../bytes.ts'
 import type { Environment } from './environment.ts'
-import { UnfinishedError } from './exit.ts'
-import { at, codeOf, named, syncFolder } from './files.ts'
+import { InputError, UnfinishedError } from './exit.ts'
+import { assertNoLink, assertRegular, at, codeOf, NO_FOLLOW, NO_WAIT, named, syncFolder } from './files.ts'
 
 /** An open file. */
 export interface GrowingFile {
@@ -21,29 +21,35 @@ export interface GrowingFile {
 export async function growingFile(environment: Environment, path: string): Promise<GrowingFile> {
   const name = `case file ${named(path)}`
   const real = at(environment, path)
-  let file: FileHandle
+  // The folder may be somebody else's: a link in it would have this machine's own files cut off and written over.
+  assertNoLink(real, name)
+  let file: FileHandle | undefined
   try {
-    file = await open(real, constants.O_RDWR | constants.O_CREAT, 0o644)
+    file = await open(real, constants.O_RDWR | constants.O_CREAT | NO_FOLLOW | NO_WAIT, 0o644)
+    await assertRegular(file, name)
     await syncFolder(dirname(real))
   } catch (error) {
+    await file?.close()
+    if (error instanceof InputError) throw error
     throw new UnfinishedError(`${name}: could not be opened (${codeOf(error)})`)
   }
+  const opened = file
   return {
     async write(piece, place) {
       try {
-        const { size } = await file.stat()
-        if (size > place) await file.truncate(place)
+        const { size } = await opened.stat()
+        if (size > place) await opened.truncate(place)
         const bytes = utf8ToBytes(piece)
         let written = 0
         while (written < bytes.length) {
-          const { bytesWritten } = await file.write(bytes, written, bytes.length - written, place + written)
+          const { bytesWritten } = await opened.write(bytes, written, bytes.length - written, place + written)
           written += bytesWritten
         }
-        await file.sync()
+        await opened.sync()
       } catch (error) {
         throw new UnfinishedError(`${name}: could not be written (${codeOf(error)})`)
       }
     },
-    close: () => file.close(),
+    close: () => opened.close(),
   }
 }

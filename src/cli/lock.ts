@@ -1,9 +1,8 @@
 /** One writer at a time: two collectors in one case would spend twice and break the chain of answers. */
-import { readFileSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import type { Environment } from './environment.ts'
 import { InputError, UnfinishedError } from './exit.ts'
-import { at, codeOf, named } from './files.ts'
+import { at, codeOf, named, readRegular } from './files.ts'
 
 /** Holds a lock while `work` runs. A lock of a process that is gone is taken over. */
 export async function locked<T>(environment: Environment, path: string, work: () => Promise<T>): Promise<T> {
@@ -17,7 +16,7 @@ export async function locked<T>(environment: Environment, path: string, work: ()
     } catch (error) {
       if (codeOf(error) !== 'EEXIST')
         throw new UnfinishedError(`lock ${named(path)}: could not be written (${codeOf(error)})`)
-      if (isAlive(real) || tries > 0)
+      if ((await isAlive(real)) || tries > 0)
         throw new InputError(
           `lock ${named(path)}: expected that nobody else collects in this case, got a process that does; if it was on another machine and is gone, delete the file`,
         )
@@ -31,14 +30,16 @@ export async function locked<T>(environment: Environment, path: string, work: ()
   }
 }
 
-function isAlive(real: string): boolean {
+async function isAlive(real: string): Promise<boolean> {
   try {
-    const pid = Number(readFileSync(real, 'utf8'))
+    const bytes = await readRegular(real, { name: 'lock', refuseLinks: true, mostBytes: 64 })
+    const pid = Number(new TextDecoder().decode(bytes))
     // A lock that is being written is nobody's to take.
     if (!Number.isSafeInteger(pid) || pid < 1) return true
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return codeOf(error) === 'EPERM'
+    // What is no file was not laid by a process of ours, and is not deleted.
+    return error instanceof InputError || codeOf(error) === 'EPERM'
   }
 }

@@ -19,7 +19,7 @@ import { type Profile, parseProfile, profileDigest } from '../keys/profile.ts'
 import { engineOf } from './engines.ts'
 import type { Environment } from './environment.ts'
 import { InputError } from './exit.ts'
-import { at, named, readText } from './files.ts'
+import { at, named, readRegular, readText } from './files.ts'
 
 const what = 'key file'
 
@@ -38,11 +38,13 @@ export async function readProfile(environment: Environment, path: string): Promi
 
 /** Reads a master key. */
 export async function readMaster(environment: Environment, path: string): Promise<MasterKey> {
+  await assertNoProfile(environment, path)
   return keyWork(path, () => readKeyFile(at(environment, path)))
 }
 
 /** Reads a key ring. */
 export async function readRing(environment: Environment, path: string): Promise<KeyRing> {
+  await assertNoProfile(environment, path)
   return keyWork(path, () => readKeyRing(at(environment, path)))
 }
 
@@ -135,6 +137,7 @@ function assertSameProfile(made: Profile, profile: Profile, path: string): void 
 
 /** What kind of key a file holds. */
 async function kindOf(environment: Environment, path: string): Promise<KeyFileKind> {
+  await assertNoProfile(environment, path)
   const text = await keyWork(path, () => readOwnerOnly(at(environment, path), { what }))
   const json = parseKeyJson(text, { name: `${what} ${named(path)}`, expected: 'the JSON of a key' })
   const { use, format } = json as { use?: unknown; format?: unknown }
@@ -145,6 +148,18 @@ async function kindOf(environment: Environment, path: string): Promise<KeyFileKi
   throw new InputError(
     `${what} ${named(path)}: expected a master key, a mark key, a key ring or an engine's configuration, got another record`,
   )
+}
+
+/** A profile is public and has other rights: that it should have mode 600 would be the wrong advice. */
+async function assertNoProfile(environment: Environment, path: string): Promise<void> {
+  const name = `${what} ${named(path)}`
+  const bytes = await readRegular(at(environment, path), { name, mostBytes: 2 ** 20 }).catch(() => undefined)
+  if (bytes === undefined) return
+  const text = new TextDecoder().decode(bytes)
+  // A ring holds profiles too, beside its keys.
+  const isKey = /"dyetrace\/(1 (master|mark)|key-ring-1)"/.test(text)
+  if (!isKey && /"format"\s*:\s*"dyetrace\/(engine-)?profile-/.test(text))
+    throw new InputError(`${name}: is a profile, not a key file: expected a key, got what is published of it`)
 }
 
 /** What the modules for key files throw is about the file: the user can mend it. */

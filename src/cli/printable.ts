@@ -89,3 +89,16 @@ export function count(n: number, one: string, many = `${one}s`): string {
 export function levelOf(p: number): string {
   return p < 1e-3 ? Number(p.toPrecision(3)).toExponential() : String(Number(p.toPrecision(3)))
 }
+
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹'
+
+/** Powers of ten as any terminal shows them, and as they can be typed: 2.7 x 10^22. */
+export function plainPower(text: string): string {
+  return text
+    .replaceAll('×', 'x')
+    .replaceAll('⁻', '-')
+    .replace(
+      /10([-⁰¹²³⁴⁵⁶⁷⁸⁹]+)/g,
+      (_, power: string) => `10^${power.replace(/[^-]/g, (one) => String(RAISED.indexOf(one)))}`,
+    )
+}

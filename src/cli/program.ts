@@ -123,6 +123,14 @@ function hasColors({ env, stdout }: Environment): boolean {
   return stdout.isTTY
 }
 
+/** `help case plan` as `case plan --help`: commander's own help takes one word. */
+export function helpAsked(args: readonly string[]): readonly string[] {
+  const [first, ...words] = args
+  const path = words.join(' ')
+  const isKnown = COMMANDS.some((spec) => spec.path === path) || GROUPS.some(([name]) => name === path)
+  return first === 'help' && isKnown ? [...words, '--help'] : args
+}
+
 /** What commander has to say about wrong usage; undefined where it printed help or the version, as was asked. */
 export function usageError(error: unknown): string | undefined | false {
   if (!(error instanceof CommanderError)) return false
@@ -130,5 +138,8 @@ export function usageError(error: unknown): string | undefined | false {
   // A group without a command: its help was shown, as an error.
   if (error.code === 'commander.help') return ''
   // What somebody wrote behind an option that does not exist may be anything.
-  return error.message.replace(/^error: /, '').replace(/(--?[\w-]+)=[^']*/g, '$1=...')
+  return error.message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/(--?[\w-]+)=[^']*/g, '$1=...')
 }

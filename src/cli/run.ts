@@ -1,9 +1,11 @@
 /** One call of the command line: words in, exit code out. Errors end here, each in one line that says what was expected and what came. */
+import { SuspectError } from '../suspect/openai-compatible/suspect-error.ts'
 import type { Environment } from './environment.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit.ts'
+import { masked } from './masked.ts'
 import { assertNoSecrets } from './no-secrets.ts'
 import { printable, wrap } from './printable.ts'
-import { programOf, usageError } from './program.ts'
+import { helpAsked, programOf, usageError } from './program.ts'
 import { widthOf } from './program-width.ts'
 
 /** Runs a command. It never throws and never gives 1. */
@@ -19,7 +21,7 @@ export async function run(environment: Environment): Promise<ExitCode> {
       program.outputHelp({ error: true })
       return EXIT.usage
     }
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(helpAsked(args), { from: 'user' })
     return code
   } catch (error) {
     return report(error, environment)
@@ -32,7 +34,7 @@ export function report(error: unknown, { stderr, stdout, args }: Environment): E
     const usage = usageError(error)
     if (usage === undefined) return EXIT.noEvidence
     const code = usage === false ? exitCodeOf(error) : EXIT.usage
-    const said = usage === false ? messageOf(error) : usage || 'a command is missing'
+    const said = masked(usage === false ? messageOf(error) : usage || 'a command is missing')
     if (args.includes('--json'))
       stdout.write(`${JSON.stringify({ error: { message: said, exit: code } }, null, 2)}\n`)
     if (usage === '') return code
@@ -49,5 +51,14 @@ export function report(error: unknown, { stderr, stdout, args }: Environment): E
 
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : ''
-  return message === '' ? 'something went wrong that gave no message' : message
+  if (message === '') return 'something went wrong that gave no message'
+  return `${message.replace('could not be read (ENOENT)', 'could not be read (ENOENT: there is no such file)')}${adviceOf(error)}`
+}
+
+/** What most often is behind it where a server was to be asked. */
+function adviceOf(error: unknown): string {
+  if (!(error instanceof SuspectError)) return ''
+  if (/ECONNREFUSED|ENOTFOUND|EHOSTUNREACH/.test(error.message))
+    return ': nobody listens there. Start the server or check --suspect of "case new"'
+  return error.status === 404 ? '. The address usually ends in /v1: check --suspect of "case new"' : ''
 }

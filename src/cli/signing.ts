@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { createOwnerOnly, readOwnerOnly } from '../keys/owner-only-file.ts'
 import type { Environment } from './environment.ts'
 import { InputError } from './exit.ts'
-import { at, named, readBytesOf, writeText } from './files.ts'
+import { at, named, readBytesOf, readRegular, writeText } from './files.ts'
 
 const what = 'signing key'
 
@@ -22,8 +22,15 @@ export async function writeSigningKeys(environment: Environment, path: string): 
 
 /** Reads a private key. */
 export async function readSigningKey(environment: Environment, path: string): Promise<KeyObject> {
-  const text = await readOwnerOnly(at(environment, path), { what })
-  return ed25519(() => createPrivateKey(text), `${what} ${named(path)}`, 'private')
+  const name = `${what} ${named(path)}`
+  const real = at(environment, path)
+  const open = await readRegular(real, { name, mostBytes: 2 ** 20 }).catch(() => new Uint8Array())
+  if (new TextDecoder().decode(open).includes('-----BEGIN PUBLIC KEY-----'))
+    throw new InputError(
+      `${name}: expected the private key, got the public one, which signs nothing${path.endsWith('.pub') ? `; the private one is ${named(path.slice(0, -4))}, if "dyetrace keygen" made them` : ''}`,
+    )
+  const text = await readOwnerOnly(real, { what })
+  return ed25519(() => createPrivateKey(text), name, 'private')
 }
 
 /** Reads a public key; a private one is refused, for it has no business with whoever checks. */

@@ -213,7 +213,7 @@ export function estimatePlanPower(plan: Plan, law: NullLaw, pilot: Pilot = {}): 
  */
 export function formatPower(estimate: PowerEstimate): string {
   const { statistic, law, alpha, keys, power, effect, needed, affordable } = estimate
-  const level = `at ${alpha}${keys > 1 ? ` over ${keys} keys` : ''} with ${percent(power)} (${law === 'exact' ? 'exact law' : 'an estimate'})`
+  const level = `at ${levelOf(alpha)}${keys > 1 ? ` over ${keys} keys` : ''} with ${percent(power)} (${law === 'exact' ? 'exact law' : 'an estimate'})`
   const unit = statistic === 'count' ? 'pair' : 'position'
   const lines: string[] = []
   if (effect !== undefined) {
@@ -248,6 +248,11 @@ function amountsOf(effort: Effort, statistic: Statistic): string {
   if (paid !== tokens) amounts.push(`${grouped(paid)} tokens paid for`)
   if (price) amounts.push(`${(Math.ceil(price.amount * 100 - 1e-6) / 100).toFixed(2)} ${price.currency}`)
   return amounts.join(', ')
+}
+
+/** A level as people write it: 1e-6, where JavaScript has 0.000001. */
+function levelOf(alpha: number): string {
+  return alpha < 1e-3 ? alpha.toExponential() : String(alpha)
 }
 
 /** Thousands by commas, the same whatever the machine's language. */

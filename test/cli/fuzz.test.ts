@@ -48,7 +48,7 @@ beforeAll(async () => {
       'case new rival --profile acme.profile.json --tokenizer teacher --suspect http://127.0.0.1:8000/v1 --model rival-1 --api-key-env RIVAL_API_KEY',
     )
     await run('case plan rival --from-texts novels --answers 6 --max-tokens 40')
-    await run('case collect rival', servedBy(server))
+    await run('case collect rival --api-key-env RIVAL_API_KEY', servedBy(server))
   } finally {
     await server.close()
   }

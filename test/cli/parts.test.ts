@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { EXIT, exitCodeOf, InputError, UnfinishedError } from '../../src/cli/exit.ts'
 import { duration, isoInstant } from '../../src/cli/instant.ts'
 import { assertNoSecrets } from '../../src/cli/no-secrets.ts'
-import { columns, excerpt, printable, wrap, wrapCommand } from '../../src/cli/printable.ts'
+import { columns, excerpt, plainPower, printable, wrap, wrapCommand } from '../../src/cli/printable.ts'
 import { seeded } from '../../src/cli/seeded.ts'
 import { SuspectError } from '../../src/suspect/openai-compatible/suspect-error.ts'
 import { cli, wordsOf } from './support.ts'
@@ -81,6 +81,24 @@ describe('lines', () => {
         ['bbb', '7', 'y'],
       ]),
     ).toEqual(['a    10  x', 'bbb   7  y'])
+  })
+})
+
+describe('powers of ten', () => {
+  test('can be typed', () => {
+    expect(plainPower('one in 2.7 × 10²²')).toBe('one in 2.7 x 10^22')
+    expect(plainPower('3 × 10⁻⁹ and 10, 37 in 100')).toBe('3 x 10^-9 and 10, 37 in 100')
+  })
+})
+
+describe('help', () => {
+  test('of a command by its words is what --help shows', async () => {
+    for (const words of ['case plan', 'case', 'keys ledger add', 'keygen']) {
+      const asked = await cli(tmpdir(), ['help', ...wordsOf(words)])
+      expect(asked).toMatchObject({ code: 0, stderr: '' })
+      expect(asked.stdout).toBe((await cli(tmpdir(), [...wordsOf(words), '--help'])).stdout)
+      expect(asked.stdout).toContain(`Usage: dyetrace ${words}`)
+    }
   })
 })
 
@@ -208,6 +226,8 @@ describe('errors say what was expected and what came', () => {
     ['keys export --key k --scheme nothing', 'expected one of vllm'],
     ['identify x', 'expected at least one --ring, --mark or --engine'],
     ['case new x --nonsense', "unknown option '--nonsense'"],
+    ['case plan x --efect 1', "unknown option '--efect' (Did you mean --effect?)"],
+    ['profile show nothing.json', 'ENOENT: there is no such file'],
   ])('%s', async (line, said) => {
     const { code, stdout, stderr } = await cli(tmpdir(), wordsOf(line), { columns: 100 })
     expect([code, stdout]).toEqual([2, ''])

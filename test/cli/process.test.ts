@@ -120,12 +120,27 @@ describe('a collector', () => {
     await newCase('killed', server.url, 20)
     const before = server.requests.length
     for (const stopAt of [4]) {
-      const child = start(['case', 'collect', 'killed', '--concurrency', '2'])
+      const child = start([
+        'case',
+        'collect',
+        'killed',
+        '--api-key-env',
+        'RIVAL_API_KEY',
+        '--concurrency',
+        '2',
+      ])
       await until(() => answersIn('killed') >= stopAt || child.exitCode !== null)
       child.kill('SIGKILL')
       await child.ended
     }
-    const { code, stdout } = await start(['case', 'collect', 'killed', '--json']).ended
+    const { code, stdout } = await start([
+      'case',
+      'collect',
+      'killed',
+      '--api-key-env',
+      'RIVAL_API_KEY',
+      '--json',
+    ]).ended
     expect(code).toBe(0)
     const { ended, answers, tokens, charged } = JSON.parse(stdout)
     expect({ ended, answers }).toEqual({ ended: 'complete', answers: 20 })
@@ -142,7 +157,15 @@ describe('a collector', () => {
 
   test('finishes what is under way at Ctrl-C, and ends with 3 and what to do next', async () => {
     await newCase('stopped', server.url, 40)
-    const child = start(['case', 'collect', 'stopped', '--concurrency', '1'])
+    const child = start([
+      'case',
+      'collect',
+      'stopped',
+      '--api-key-env',
+      'RIVAL_API_KEY',
+      '--concurrency',
+      '1',
+    ])
     await until(() => answersIn('stopped') >= 3 || child.exitCode !== null)
     child.kill('SIGINT')
     const { code, stdout } = await child.ended
@@ -161,7 +184,7 @@ describe('a collector', () => {
     })
     try {
       await newCase('hanging', hanging.url, 3)
-      const child = start(['case', 'collect', 'hanging'])
+      const child = start(['case', 'collect', 'hanging', '--api-key-env', 'RIVAL_API_KEY'])
       await until(() => hanging.requests.length > 0)
       child.kill('SIGINT')
       child.kill('SIGINT')

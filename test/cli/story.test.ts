@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { COMMANDS, GROUPS } from '../../src/cli/commands.ts'
+import { plainPower } from '../../src/cli/printable.ts'
 import {
   cli,
   type Folder,
@@ -54,6 +55,16 @@ describe('the story', () => {
       [true],
     )
     expect(new Set(codes.values())).toEqual(new Set([0, 2, 10]))
+  })
+
+  test('the test of a case says whether the instrument works, and the chance as the report does', () => {
+    const { stdout } = told.find(({ spec }) => spec.path === 'case test')!.ran
+    expect(stdout).toContain('instrument check: recognised')
+    const said = /all that was tried: (one in [\d.,]+( x 10\^\d+)?|one in 10\^\d+)$/m.exec(
+      stdout.replace(/\n {2}/g, ' '),
+    )
+    const { answer } = JSON.parse(readFileSync(join(text.path, 'rival/report.json'), 'utf8'))
+    expect(said?.[1]).toBe(plainPower(answer.number.oneIn))
   })
 
   test('said as JSON: one document, members as documented, silence beside it', () => {

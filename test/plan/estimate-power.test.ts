@@ -352,8 +352,8 @@ describe('as text', () => {
       budget: { price: { amount: 0.05, currency: 'EUR', perMillionTokens: 10 } },
     })
     expect(formatPower(estimate)).toMatchInlineSnapshot(`
-      "To find an effect of 0.1 null standard deviations a pair at 0.000001 over 12 keys with 80 % (exact law): 3,882 counted pairs, 3,882 observations, 6,212 tokens, 25 answers, 7,500 tokens paid for, 0.08 EUR.
-      With the budget: 2,560 counted pairs, 2,560 observations, 4,096 tokens, 16 answers, 4,800 tokens paid for, 0.05 EUR. They find an effect of 0.124 or more null standard deviations a pair at 0.000001 over 12 keys with 80 % (exact law). The assumed effect is found with 38.5 %."
+      "To find an effect of 0.1 null standard deviations a pair at 1e-6 over 12 keys with 80 % (exact law): 3,882 counted pairs, 3,882 observations, 6,212 tokens, 25 answers, 7,500 tokens paid for, 0.08 EUR.
+      With the budget: 2,560 counted pairs, 2,560 observations, 4,096 tokens, 16 answers, 4,800 tokens paid for, 0.05 EUR. They find an effect of 0.124 or more null standard deviations a pair at 1e-6 over 12 keys with 80 % (exact law). The assumed effect is found with 38.5 %."
     `)
   })
 
@@ -361,8 +361,8 @@ describe('as text', () => {
     expect(
       formatPower(estimatePower({ law: quarter, effect: 1e-5, budget: { tokens: 30 } })),
     ).toMatchInlineSnapshot(`
-      "To find an effect of 0.00001 null standard deviations a pair at 0.000001 with 80 % (exact law): no planned number is enough.
-      With the budget: 18 counted pairs, 18 observations, 30 tokens. They find no effect at 0.000001 with 80 % (exact law). The assumed effect is found with 0 %."
+      "To find an effect of 0.00001 null standard deviations a pair at 1e-6 with 80 % (exact law): no planned number is enough.
+      With the budget: 18 counted pairs, 18 observations, 30 tokens. They find no effect at 1e-6 with 80 % (exact law). The assumed effect is found with 0 %."
     `)
     expect(
       formatPower(
@@ -374,7 +374,7 @@ describe('as text', () => {
         }),
       ),
     ).toMatchInlineSnapshot(
-      `"To find an effect of 0.2 null standard deviations a position at 0.000001 with 80 % (an estimate): 2,000 counted positions, 2,000 observations, 3,200 tokens, at look 4."`,
+      `"To find an effect of 0.2 null standard deviations a position at 1e-6 with 80 % (an estimate): 2,000 counted positions, 2,000 observations, 3,200 tokens, at look 4."`,
     )
     expect(formatPower(estimatePower({ law: quarter }))).toBe('')
   })

@@ -8,9 +8,10 @@ import { type Collectable, type CollectProgress, collect } from '../../suspect/c
 import { collectReferences } from '../../suspect/collect-references.ts'
 import type { Capabilities } from '../../suspect/openai-compatible/capabilities.ts'
 import { createTupleSet, type TupleSet } from '../../tuple-set.ts'
-import type { Call, CommandSpec } from '../call.ts'
+import { budgetWords } from '../budget.ts'
+import { type Call, type CommandSpec, shown } from '../call.ts'
 import { type CaseFolder, linesIn, planOf, readCase, tokenizerOfCase } from '../case-folder.ts'
-import { folderModel, randomOf, recordedModel, servedModel } from '../case-models.ts'
+import { assertAllowed, folderModel, randomOf, recordedModel, servedModel } from '../case-models.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
 import { growingFile } from '../growing-file.ts'
@@ -28,7 +29,6 @@ const TOP_K = 20
 const ENDS: Readonly<Record<string, string>> = {
   complete: 'Every prompt is answered.',
   gaps: 'Every prompt was put, and some have no answer after all tries.',
-  budget: 'The budget is used up: the next answer could have cost more than is left.',
   enough: 'Stopped at the number of answers that was asked for.',
   aborted: 'Stopped, with everything that was under way written down.',
   failing: 'One request after the other failed: the server, the address or the API key.',
@@ -38,12 +38,17 @@ export const caseCollect: CommandSpec = {
   path: 'case collect',
   summary: 'ask the suspect; can be stopped and goes on',
   about:
-    'Puts the prompts of the plan, writes each answer down before it counts, and then asks the references. No key is needed or read. It can be stopped at any moment (Ctrl-C, a crash, a power cut) and goes on with the same command: no answer is asked twice or lost, and what was under way counts against the budget.',
+    'Puts the prompts of the plan, writes each answer down before it counts, and then asks the references. No key of a mark is needed or read. It can be stopped at any moment (Ctrl-C, a crash, a power cut) and goes on with the same command: no answer is asked twice or lost, and what was under way counts against the budget.',
   operands: [['<folder>', 'the case']],
   options: [
     {
       flags: '--concurrency <n>',
       says: `requests at once (default ${CONCURRENCY}; a local model answers one by one)`,
+    },
+    {
+      flags: '--api-key-env <name>',
+      says: 'the environment variable that case.json names, once more, where a server wants an API key: it is read only if both agree; several times where references have others',
+      list: true,
     },
     { flags: '--stop-at <n>', says: 'stop when there are so many answers; the same command goes on later' },
     { flags: '--timeout <seconds>', says: 'for one request (default 120)' },
@@ -57,8 +62,8 @@ export const caseCollect: CommandSpec = {
       says: `access top-k of a server without log-probabilities of prompts: tokens of an answer (default ${LISTED_TOKENS})`,
     },
   ],
-  examples: ['dyetrace case collect rival'],
-  exits: '0 collected as planned',
+  examples: ['dyetrace case collect rival --api-key-env RIVAL_API_KEY'],
+  exits: '0 collected as planned (3 where the budget was used up before, under the rule "fixed")',
   json: {
     ended: 'complete, gaps, budget, enough, aborted or failing',
     answers: 'number of answers',
@@ -74,11 +79,32 @@ export const caseCollect: CommandSpec = {
     const { environment, operands } = call
     const path = operands[0]!
     // Refused before anything is locked or asked.
-    planOf(await readCase(environment, path))
+    const folder = await readCase(environment, path)
+    planOf(folder)
+    assertVariables(call, folder)
     return locked(environment, join(path, 'collect.lock'), async () =>
       collected(call, await readCase(environment, path)),
     )
   },
+}
+
+/** Every API key that will be read is named on the command line, and nothing else is. */
+function assertVariables(call: Call, folder: CaseFolder): void {
+  const variables = call.list('api-key-env')
+  const { suspect, references, name } = folder.about
+  const planned = planOf(folder).references
+  const models = [{ ...suspect, name }, ...references.filter((one) => planned.includes(one.name))]
+  const known = new Set<string>()
+  for (const model of models) {
+    if (model.kind !== 'openai-compatible') continue
+    assertAllowed(model, { name: model.name, variables })
+    if (model.apiKeyEnv !== undefined) known.add(model.apiKeyEnv)
+  }
+  const other = variables.find((variable) => !known.has(variable))
+  if (other !== undefined)
+    throw new InputError(
+      `option --api-key-env: expected the variable that case.json names (${known.size === 0 ? 'none' : [...known].join(', ')}), got ${shown(other)}`,
+    )
 }
 
 async function collected(call: Call, folder: CaseFolder) {
@@ -154,8 +180,10 @@ async function collected(call: Call, folder: CaseFolder) {
         : { lines: linesIn(files['references.jsonl']), missing: 0 }
     line.clear()
     const unanswered = done?.unanswered ?? []
+    const isShort = ended === 'budget' && plan.stopping.rule === 'fixed'
     const isDone =
-      (ended === 'complete' || ended === 'budget' || ended === 'enough') && references.missing === 0
+      (ended === 'complete' || (ended === 'budget' && !isShort) || ended === 'enough') &&
+      references.missing === 0
     const tokens =
       done?.tokens ??
       before.answers.reduce((sum, { ids, completion: said = [] }) => sum + ids.length + said.length, 0)
@@ -174,7 +202,7 @@ async function collected(call: Call, folder: CaseFolder) {
         references: references.lines,
       },
       text: [
-        `${count(log.answers.length, 'answer')} to ${count(prompts.length, 'prompt')}, ${grouped(tokens)} tokens, ${grouped(windows.size)} distinct pairs. ${ENDS[ended]}`,
+        `${count(log.answers.length, 'answer')} to ${count(prompts.length, 'prompt')}, ${grouped(tokens)} tokens, ${grouped(windows.size)} distinct pairs. ${ended === 'budget' ? budgetWords(plan, log.answers.length, prompts.length) : ENDS[ended]}`,
         ...(charged.tokens > tokens
           ? [
               `The budget counts ${grouped(charged.tokens)} tokens, with the probe and requests whose end is not known.`,
@@ -247,6 +275,7 @@ async function suspectOf(
   const { about, profile } = folder
   const { suspect, name } = about
   const provider = { profile, tokenizer, name }
+  const variables = call.list('api-key-env')
   switch (suspect.kind) {
     case 'local': {
       const temperature = plan.completion?.temperature ?? 1
@@ -264,7 +293,12 @@ async function suspectOf(
         expected: 'seconds above 0, at most 86400',
         holds: (s) => s > 0 && s <= 86_400,
       })
-      const options = { ...provider, plan, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) }
+      const options = {
+        ...provider,
+        plan,
+        variables,
+        ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+      }
       const capabilities = await capabilitiesOf(call, folder, () =>
         servedModel(environment, suspect, options).probe(),
       )
@@ -364,6 +398,7 @@ async function askReferences(
           servedModel(environment, model, {
             ...provider,
             plan: { ...plan, topK: TOP_K },
+            variables: call.list('api-key-env'),
             sharesTokenizer: model.api === 'completions',
           })
       if (plan.access === 'rows' && !asked.rows)

@@ -15,7 +15,7 @@ export const caseNew: CommandSpec = {
   path: 'case new',
   summary: 'begin a case: profile, tokenizer, suspect',
   about:
-    'Makes the folder of a case with what is known beforehand: the published profile, the tokenizer of the marked model, and how the suspect is reached: a server that speaks the protocol of OpenAI (vLLM, SGLang, llama.cpp, Ollama and most hosts), a transformers.js folder, or a file of answers that somebody recorded. No key goes into a case. An API key is named by the environment variable that holds it.',
+    'Makes the folder of a case with what is known beforehand: the published profile, the tokenizer of the marked model, and how the suspect is reached: a server that speaks the protocol of OpenAI (vLLM, SGLang, llama.cpp, Ollama and most hosts), a transformers.js folder, or a file of answers that somebody recorded. No key goes into a case. An API key is named by the environment variable that holds it; "case collect" wants the name once more.',
   operands: [['<folder>', 'the folder of the case']],
   options: [
     { flags: '-p, --profile <file>', says: 'the published profile', required: true },
@@ -64,6 +64,11 @@ export const caseNew: CommandSpec = {
       references: call.list('reference').map((word) => referenceOf(call, word)),
     } as const
     const text = formatCase(record)
+    const next = `dyetrace case status ${named(folder)}`
+    if (before !== undefined && before !== text)
+      throw new InputError(
+        `case ${named(folder)}: expected a folder without a case, got one with a case that was begun with other words; nothing was changed. See: ${next}`,
+      )
     await makeCaseFolder(environment, folder)
     const put = (name: string, content: string): Promise<void> =>
       writeText(environment, join(folder, name), content, { what: 'case file' })
@@ -74,7 +79,10 @@ export const caseNew: CommandSpec = {
     return {
       exit: EXIT.noEvidence,
       json: { case: JSON.parse(text), folder },
-      text: `The case ${printable(record.name)} is in ${named(folder)}. Nothing has been asked yet.\nNext: dyetrace case plan ${named(folder)}, to fix what will be asked and how it is judged.`,
+      text:
+        before !== undefined
+          ? `The case ${printable(record.name)} is there already, in ${named(folder)}, with the same words; nothing was changed.\nNext: ${next}`
+          : `The case ${printable(record.name)} is in ${named(folder)}. Nothing has been asked yet.\nNext: dyetrace case plan ${named(folder)}, to fix what will be asked and how it is judged.`,
     }
   },
 }

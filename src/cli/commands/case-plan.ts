@@ -8,6 +8,7 @@ import { createPlan, type Plan, type PlanOptions, planDigest } from '../../plan/
 import { schemeOf } from '../../schemes/from-profile.ts'
 import { formatPrompts } from '../../suspect/answers.ts'
 import { importChatLog } from '../../suspect/import-log.ts'
+import { payableTokens, plannedTokens, probeTokens } from '../budget.ts'
 import { type Call, type CommandSpec, shown } from '../call.ts'
 import { type CaseFolder, linesIn, readCase, tokenizerOfCase } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
@@ -90,13 +91,16 @@ export const casePlan: CommandSpec = {
     plan: 'what plan.json says',
     digest: 'its digest',
     power: 'what the budget finds, and what an assumed effect takes',
-    'most?': 'the most that may be spent: answers, tokens, price',
+    'most?':
+      'the most that may be spent: answers, tokens (of these, probe: for finding out what the server can do, about), price',
   },
   async run(call) {
     const { environment, operands } = call
     const folder = await readCase(environment, operands[0]!)
     const { plan, prompts, exposure } = await planned(call, folder)
     const text = canonicalJson(plan)
+    const probe = probeTokens(folder.about, folder.files)
+    if (folder.files['plan.json'] !== text) assertPayable(plan, probe)
     assertMayChange(folder, { 'plan.json': text, 'prompts.jsonl': prompts })
     const put = (name: string, content: string): Promise<void> =>
       writeText(environment, join(folder.path, name), content, { what: 'case file', replace: true })
@@ -107,13 +111,13 @@ export const casePlan: CommandSpec = {
     const power = estimatePlanPower(plan, schemeOf(folder.profile, { lanes: 1 }).nullLaw, {
       share: shareOf(plan, folder.profile),
     })
-    const most = mostSpent(plan)
+    const most = mostSpent(plan, probe)
     return {
       exit: EXIT.noEvidence,
       json: { plan, digest: planDigest(plan), power, most },
       text: [
         `${count(plan.prompts.count, 'prompt')} of ${grouped(plan.prompts.tokens)} tokens together, access ${plan.access}, statistic ${plan.statistic}, level ${levelOf(plan.alpha)}, ${count(plan.family?.length ?? 0, 'key or lane', 'keys and lanes')} to be tried.`,
-        `At most ${grouped(most.tokens)} tokens are paid for${most.price ? `, ${(Math.ceil(100 * most.price.amount - 1e-6) / 100).toFixed(2)} ${most.price.currency}` : ''}.`,
+        `At most ${grouped(most.tokens - probe)} tokens for the answers${probe > 0 ? `, and about ${grouped(probe)} for finding out what the server can do` : ''}${most.price ? `: ${moneyOf(most.price.amount)} ${most.price.currency} together` : ''}.`,
         formatPower(power),
         `Plan ${planDigest(plan)}`,
         `Next: dyetrace case collect ${named(folder.path)}. From the first question on the plan stays as it is.`,
@@ -329,20 +333,43 @@ function shareOf({ family = [] }: Plan, { layers }: Profile): number {
 }
 
 /** The most that the plan allows. */
-function mostSpent({ prompts, completion, budget }: Plan): {
+function mostSpent(
+  plan: Plan,
+  probe: number,
+): {
   answers: number
   tokens: number
+  probe: number
   price?: { amount: number; currency: string }
 } {
-  const asked = prompts.tokens + prompts.count * (completion?.maxTokens ?? 0)
-  const price = budget?.price
-  const payable = price ? Math.floor((price.amount / price.perMillionTokens) * 1e6) : Number.POSITIVE_INFINITY
-  const tokens = Math.min(asked, budget?.tokens ?? Number.POSITIVE_INFINITY, payable)
+  const price = plan.budget?.price
+  const tokens = Math.min(plannedTokens(plan) + probe, Math.max(probe, payableTokens(plan)))
   return {
-    answers: prompts.count,
+    answers: plan.prompts.count,
     tokens,
+    probe,
     ...(price
       ? { price: { amount: (tokens * price.perMillionTokens) / 1e6, currency: price.currency } }
       : {}),
   }
+}
+
+/** Without a rule to stop early, a budget that ends before the prompts do leaves a result that proves nothing. */
+function assertPayable(plan: Plan, probe: number): void {
+  const { stopping, budget } = plan
+  if (stopping.rule !== 'fixed' || !budget) return
+  const needed = plannedTokens(plan) + probe
+  const why = `for ${count(plan.prompts.count, 'prompt')} with the longest answers${probe > 0 ? ` and about ${grouped(probe)} tokens for finding out what the server can do` : ''}: with --stop fixed a budget that ends before leaves an exploratory result. Ask fewer (--answers), or take --stop looks`
+  const { tokens, price } = budget
+  if (tokens !== undefined && tokens < needed)
+    throw new InputError(`option --budget-tokens: expected at least ${needed} ${why}; got ${tokens}`)
+  if (price && payableTokens({ budget: { price } }) < needed)
+    throw new InputError(
+      `option --budget-price: expected at least ${moneyOf((needed * price.perMillionTokens) / 1e6)} ${price.currency} ${why}; got ${price.amount}`,
+    )
+}
+
+/** Rounded up to hundredths. */
+function moneyOf(amount: number): string {
+  return (Math.ceil(100 * amount - 1e-6) / 100).toFixed(2)
 }

@@ -6,6 +6,7 @@ import type { CommandSpec } from '../call.ts'
 import { readCase } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
+import { staleVerdict } from '../freshness.ts'
 import { isoInstant } from '../instant.ts'
 import { readMarkKeys } from '../marks.ts'
 
@@ -31,6 +32,11 @@ export const caseReport: CommandSpec = {
     if (files['verdict.json'] === undefined)
       throw new InputError(
         `case ${named(path)}: expected verdict.json in it, got none. Run: dyetrace case test ${named(path)} --key FILE`,
+      )
+    const stale = staleVerdict(files)
+    if (stale !== undefined)
+      throw new InputError(
+        `case ${named(path)}: expected a verdict of the answers on file, got one that is not: ${stale}. Run: dyetrace case test ${named(path)} --key FILE`,
       )
     const keyFiles = call.list('key')
     const checks =

@@ -2,13 +2,14 @@
 import { join } from 'node:path'
 import { fileDigest } from '../../case/files.ts'
 import { sealCase } from '../../case/seal.ts'
-import { verifyCase } from '../../case/verify.ts'
+import { type Check, verifyCase } from '../../case/verify.ts'
 import type { Decision } from '../../detect/verdict.ts'
 import { parseJson } from '../../json.ts'
 import type { CommandSpec } from '../call.ts'
 import { readCase } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
+import { staleSeal } from '../freshness.ts'
 import { isoInstant } from '../instant.ts'
 import { readMarkKeys } from '../marks.ts'
 import { printable, wrap } from '../printable.ts'
@@ -29,6 +30,7 @@ export const caseSeal: CommandSpec = {
       list: true,
     },
     { flags: '--signing-key <file>', says: 'Ed25519 private key in PEM, mode 600', required: true },
+    { flags: '--again', says: 'replace an evidence.json that is there' },
   ],
   examples: ['dyetrace case seal rival --key acme.mark.json --signing-key investigator.pem'],
   json: { file: 'evidence.json', digest: 'its digest, to be time-stamped' },
@@ -44,6 +46,12 @@ export const caseSeal: CommandSpec = {
     const signer = await readSigningKey(environment, call.needed('signing-key'))
     const evidence = sealCase(files, { keys, signer, sealed: isoInstant(environment.now()) })
     const file = join(path, 'evidence.json')
+    const before = files['evidence.json']
+    // It may be time-stamped or handed over by now.
+    if (before !== undefined && before !== evidence && !call.flag('again'))
+      throw new InputError(
+        `case file ${named(file)}: expected no evidence that was signed before, got one (${fileDigest(before)}${staleSeal(files) === undefined ? '' : ', of another verdict'}); it is replaced with --again only`,
+      )
     await writeText(environment, file, evidence, { what: 'case file', replace: true })
     const digest = fileDigest(evidence)
     return {
@@ -78,7 +86,7 @@ export const caseVerify: CommandSpec = {
     ok: 'all checks hold',
     sealed: 'there is evidence.json, and its signature holds',
     decision: 'what verdict.json says, where it can be read',
-    checks: 'name, ok and said of each',
+    checks: 'name, ok and said of each; skipped where there was nothing to check',
   },
   async run(call) {
     const { environment, operands } = call
@@ -87,28 +95,51 @@ export const caseVerify: CommandSpec = {
     if (keys.length === 0) throw new InputError('option --key: expected one, got none')
     const publicFile = call.option('public-key')
     const publicKey = publicFile === undefined ? undefined : await readPublicKey(environment, publicFile)
-    const { ok, sealed, checks } = verifyCase(files, keys, publicKey ? { publicKey } : {})
+    const { ok, sealed, checks: found } = verifyCase(files, keys, publicKey ? { publicKey } : {})
+    const checks = found.map(inWords)
     const decision = decisionIn(files['verdict.json'])
     const failed = checks.filter((check) => !check.ok)
+    const missing = NEEDED.filter(([name]) => (files[name] ?? '') === '').map(([, what]) => `no ${what}`)
     const { colors, width } = call
+    const lineOf = ({ ok: holds, skipped, name, said }: Check): string =>
+      wrap(
+        `${skipped ? '--' : holds ? colors.green('ok') : colors.red('NOT')} ${printable(name)}: ${printable(said)}`,
+        { width, indent: '   ' },
+      )
+    const looked = checks.filter((check) => !check.skipped).length
     return {
       // What differs is a wrong input; "no evidence" would be an answer.
       exit: !ok ? EXIT.usage : exitOf(decision ?? 'no-evidence'),
       json: { ok, sealed, ...(decision === undefined ? { decision: null } : { decision }), checks },
       text: [
-        ...checks.map(({ ok: holds, name, said }) =>
-          wrap(`${holds ? colors.green('ok') : colors.red('NOT')} ${printable(name)}: ${printable(said)}`, {
-            width,
-            indent: '   ',
-          }),
-        ),
+        ...checks.map(lineOf),
         '',
-        ok
-          ? `All ${checks.length} checks hold${sealed ? '' : '; nobody has signed this case'}. Decision: ${decision}.`
-          : `${failed.length} of ${checks.length} checks do not hold: ${named(path)} is not what it says.`,
+        ...(ok
+          ? [
+              `All ${looked} checks hold${sealed ? '' : '; nobody has signed this case'}. Decision: ${decision}.`,
+            ]
+          : [
+              missing.length > 0
+                ? `${named(path)} is not finished: ${missing.join(', ')}. See: dyetrace case status ${named(path)}`
+                : `${failed.length} of ${looked} checks do not hold: ${named(path)} is not what it says.`,
+              ...failed.map(lineOf),
+            ]),
       ].join('\n'),
     }
   },
+}
+
+const NEEDED = [
+  ['plan.json', 'plan'],
+  ['answers.jsonl', 'answers'],
+  ['verdict.json', 'verdict'],
+] as const
+
+/** What whoever checks will ask first about a signature by somebody else. */
+function inWords(check: Check): Check {
+  return check.name === 'signature' && !check.ok && /^expected one by key/.test(check.said)
+    ? { ...check, said: `signed by another key than the one given: ${check.said}` }
+    : check
 }
 
 function decisionIn(text: string | undefined): Decision | undefined {

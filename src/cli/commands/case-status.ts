@@ -1,10 +1,12 @@
 /** `case status`: what is done, and what is next. */
 import { planDigest } from '../../plan/plan.ts'
 import { parseAnswers, parsePrompts } from '../../suspect/answers.ts'
+import { budgetWords, isBudgetUsed } from '../budget.ts'
 import type { CommandSpec } from '../call.ts'
-import { linesIn, planOf, readCase } from '../case-folder.ts'
+import { linesIn, planOf, readCase, readCaseFile } from '../case-folder.ts'
 import { EXIT } from '../exit.ts'
 import { exists, named } from '../files.ts'
+import { staleReport, staleSeal, staleVerdict } from '../freshness.ts'
 import { columns, count, grouped, levelOf, printable } from '../printable.ts'
 
 export const caseStatus: CommandSpec = {
@@ -51,19 +53,29 @@ export const caseStatus: CommandSpec = {
       const references = linesIn(files['references.jsonl'])
       const wanted = plan.references.length * log.answers.length
       const isComplete = log.answers.length === prompts.length && references >= wanted
+      const isUsed = isBudgetUsed(plan, { log, prompts, files })
+      const isEnough = isUsed && plan.stopping.rule !== 'fixed' && references >= wanted
       add(
         'collect',
-        isComplete,
-        `${log.answers.length} of ${count(prompts.length, 'answer')}, ${grouped(tokens)} tokens${plan.references.length > 0 ? `, ${references} of ${count(wanted, 'line')} about references` : ''}${log.torn ? ', the last line was cut off and will be asked again' : ''}`,
+        isComplete || isEnough,
+        `${isUsed ? `${budgetWords(plan, log.answers.length, prompts.length)} ` : ''}${log.answers.length} of ${count(prompts.length, 'answer')}, ${grouped(tokens)} tokens${plan.references.length > 0 ? `, ${references} of ${count(wanted, 'line')} about references` : ''}${log.torn ? ', the last line was cut off and will be asked again' : ''}`,
       )
     }
     const has = (name: string): boolean => files[name] !== undefined
-    add('test', has('verdict.json'), has('verdict.json') ? 'verdict.json is there' : 'not judged')
-    add('seal', has('evidence.json'), has('evidence.json') ? 'evidence.json is there' : 'nobody has signed')
+    const addFile = (
+      step: string,
+      isThere: boolean,
+      stale: string | undefined,
+      [there, none]: [string, string],
+    ) => add(step, isThere && stale === undefined, isThere ? (stale ?? there) : none)
+    addFile('test', has('verdict.json'), staleVerdict(files), ['verdict.json is there', 'not judged'])
+    addFile('seal', has('evidence.json'), staleSeal(files), ['evidence.json is there', 'nobody has signed'])
     const hasReport = exists(environment, `${path}/report.html`)
-    add('report', hasReport, hasReport ? 'report.html is there' : 'no report')
+    const report = hasReport ? await readCaseFile(environment, path, 'report.json') : undefined
+    addFile('report', hasReport, staleReport(files, report), ['report.html is there', 'no report'])
     const open = steps.find(({ done }) => !done)
-    const next = open === undefined ? null : `dyetrace case ${open.step} ${named(path)}`
+    const again = open?.step === 'seal' && has('evidence.json') ? ' --again' : ''
+    const next = open === undefined ? null : `dyetrace case ${open.step} ${named(path)}${again}`
     return {
       exit: EXIT.noEvidence,
       json: { name: about.name, steps, next },

@@ -10,7 +10,7 @@ import { planOf, readCase } from '../case-folder.ts'
 import { InputError } from '../exit.ts'
 import { named, readText, writeText } from '../files.ts'
 import { readMarkKeys } from '../marks.ts'
-import { count } from '../printable.ts'
+import { count, plainPower } from '../printable.ts'
 import { exitOf, overall } from '../verdict-words.ts'
 
 export const caseTest: CommandSpec = {
@@ -42,7 +42,11 @@ export const caseTest: CommandSpec = {
     const { environment, operands } = call
     const folder = await readCase(environment, operands[0]!)
     const { path, profile } = folder
-    planOf(folder)
+    const plan = planOf(folder)
+    if ((folder.files['answers.jsonl'] ?? '') === '')
+      throw new InputError(
+        `case ${named(path)}: expected answers in it, got none. Run: dyetrace case collect ${named(path)}`,
+      )
     const files = call.list('key')
     if (files.length === 0) throw new InputError('option --key: expected one, got none')
     const keys = await readMarkKeys(environment, files, profile)
@@ -63,6 +67,10 @@ export const caseTest: CommandSpec = {
     const decision = overall(conclusions.map((one) => one.decision))
     const sentences = conclusions.map(({ sentence }) => sentence)
     const first = leading(conclusions)
+    const { instrument: checked } = first.controls
+    // Loaded here, as most commands need nothing of the report.
+    const { answerOf } = await import('../../report/answer.ts')
+    const { number } = answerOf(conclusions, plan)
     return {
       exit: exitOf(decision),
       json: { decision, sentences, attribution: judged },
@@ -75,6 +83,14 @@ export const caseTest: CommandSpec = {
           : []),
         ...first.notes.map((note) => `- ${note}`),
         '',
+        ...(checked === undefined
+          ? []
+          : [
+              `instrument check: ${checked.passed ? 'recognised' : 'NOT recognised'} (known marked text, ${count(checked.counted, 'pair')})`,
+            ]),
+        ...(number === undefined
+          ? []
+          : [`chance under a random key, corrected for all that was tried: ${plainPower(number.oneIn)}`]),
         `decision: ${decision}. The whole record is in ${named(join(path, 'verdict.json'))}.`,
         `Next: dyetrace case seal ${named(path)}, or dyetrace case report ${named(path)}`,
       ].join('\n'),
