@@ -1,6 +1,6 @@
 /** A case folder on the disk: its files as exact texts, what they say, and how far the work is. */
 import { statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Case, parseCase } from '../case/case-file.ts'
 import { CASE_FILES, type CaseFiles, decodeCaseFile } from '../case/files.ts'
@@ -51,6 +51,26 @@ export async function readCaseFiles(environment: Environment, path: string): Pro
   }
   return files
 }
+
+/**
+ * What else lies in the folder, where it is small: a key that somebody left there would be handed over with it. Folders, links and what cannot be
+ * read are left alone.
+ */
+export async function readStrays(environment: Environment, path: string): Promise<CaseFiles> {
+  const folder = at(environment, path)
+  const known = new Set<string>([...CASE_FILES, ...OWN_FILES])
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const strays: Record<string, string> = {}
+  for (const entry of entries) {
+    if (!entry.isFile() || known.has(entry.name)) continue
+    const about = { name: entry.name, refuseLinks: true, mostBytes: LARGEST_KEY_FILE }
+    const bytes = await readRegular(join(folder, entry.name), about).catch(() => undefined)
+    if (bytes) strays[entry.name] = new TextDecoder().decode(bytes)
+  }
+  return strays
+}
+
+const LARGEST_KEY_FILE = 2 ** 20
 
 /** The text of one file; undefined where there is none. */
 export async function readCaseFile(

@@ -1,5 +1,5 @@
 /** Cases by other ways than sampled text of a server: recorded answers, a folder with weights and a reference, log-probabilities; and what a case refuses. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -295,6 +295,15 @@ describe('what verify says', () => {
     // In its place, and again at the end.
     expect(stdout.split('NOT signature').length).toBe(3)
     expect(stdout.slice(stdout.indexOf('do not hold')).replace(/\s+/g, ' ')).toContain(said)
+    // A key that was left in the folder would be handed over with it.
+    const left = join(folder.path, 'signed/acme.mark.json')
+    copyFileSync(join(folder.path, 'acme.mark.json'), left)
+    const warned = await cli(folder.path, wordsOf(verify))
+    rmSync(left)
+    expect(warned.code).toBe(2)
+    expect(warned.stdout.replace(/\s+/g, ' ')).toContain(
+      'NOT key files: acme.mark.json: expected no secret key',
+    )
   })
 })
 

@@ -6,7 +6,7 @@ import { type Check, verifyCase } from '../../case/verify.ts'
 import type { Decision } from '../../detect/verdict.ts'
 import { parseJson } from '../../json.ts'
 import type { CommandSpec } from '../call.ts'
-import { readCase } from '../case-folder.ts'
+import { readCase, readStrays } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
 import { staleSeal } from '../freshness.ts'
@@ -95,7 +95,8 @@ export const caseVerify: CommandSpec = {
     if (keys.length === 0) throw new InputError('option --key: expected one, got none')
     const publicFile = call.option('public-key')
     const publicKey = publicFile === undefined ? undefined : await readPublicKey(environment, publicFile)
-    const { ok, sealed, checks: found } = verifyCase(files, keys, publicKey ? { publicKey } : {})
+    const all = { ...(await readStrays(environment, path)), ...files }
+    const { ok, sealed, checks: found } = verifyCase(all, keys, publicKey ? { publicKey } : {})
     const checks = found.map(inWords)
     const decision = decisionIn(files['verdict.json'])
     const failed = checks.filter((check) => !check.ok)
