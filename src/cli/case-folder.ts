@@ -112,6 +112,14 @@ export function planOf({ path, files }: CaseFolder): Plan {
   return readPlan(text)
 }
 
+/** Refuses a case without a verdict, and says how to come to one. */
+export function assertTested({ path, files }: Pick<CaseFolder, 'path' | 'files'>): void {
+  if (files['verdict.json'] === undefined)
+    throw new InputError(
+      `case ${named(path)}: expected verdict.json in it, got none. Run: dyetrace case test ${named(path)} --key FILE`,
+    )
+}
+
 /** The provider's tokenizer of a case. */
 export function tokenizerOfCase({ path, files }: CaseFolder): ReadTokenizer {
   const json = files['tokenizer.json']

@@ -309,7 +309,7 @@ function recordOf(
 /** What the mark itself leaves open, whatever the plan says. */
 function reasonsOfMark({ profile, tested }: Candidate, findings: readonly Finding[]): readonly string[] {
   const reasons: string[] = []
-  if ((profile as { format: string }).format === 'dyetrace/engine-profile-1')
+  if (profile.format === 'dyetrace/engine-profile-1')
     reasons.push(
       'nothing in the plan fixes the key of a mark that another engine writes: any key under the same label and settings would have fitted it',
     )

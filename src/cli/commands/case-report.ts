@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type CaseFiles, EVIDENCE_FILES } from '../../case/files.ts'
 import { verifyCase } from '../../case/verify.ts'
 import type { CommandSpec } from '../call.ts'
-import { readCase } from '../case-folder.ts'
+import { assertTested, readCase } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
 import { staleVerdict } from '../freshness.ts'
@@ -29,10 +29,7 @@ export const caseReport: CommandSpec = {
   async run(call) {
     const { environment, operands } = call
     const { path, files, profile } = await readCase(environment, operands[0]!)
-    if (files['verdict.json'] === undefined)
-      throw new InputError(
-        `case ${named(path)}: expected verdict.json in it, got none. Run: dyetrace case test ${named(path)} --key FILE`,
-      )
+    assertTested({ path, files })
     const stale = staleVerdict(files)
     if (stale !== undefined)
       throw new InputError(

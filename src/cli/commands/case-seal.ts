@@ -6,7 +6,7 @@ import { type Check, verifyCase } from '../../case/verify.ts'
 import type { Decision } from '../../detect/verdict.ts'
 import { parseJson } from '../../json.ts'
 import type { CommandSpec } from '../call.ts'
-import { readCase, readStrays } from '../case-folder.ts'
+import { assertTested, readCase, readStrays } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
 import { named, writeText } from '../files.ts'
 import { staleSeal } from '../freshness.ts'
@@ -37,10 +37,7 @@ export const caseSeal: CommandSpec = {
   async run(call) {
     const { environment, operands } = call
     const { path, files, profile } = await readCase(environment, operands[0]!)
-    if (files['verdict.json'] === undefined)
-      throw new InputError(
-        `case ${named(path)}: expected verdict.json in it, got none. Run: dyetrace case test ${named(path)} --key FILE`,
-      )
+    assertTested({ path, files })
     const keys = await readMarkKeys(environment, call.list('key'), profile)
     if (keys.length === 0) throw new InputError('option --key: expected one, got none')
     const signer = await readSigningKey(environment, call.needed('signing-key'))
