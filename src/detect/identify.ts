@@ -6,22 +6,15 @@
  * Where the prompt ends need not be known: positions of a prompt that does not depend on the key are scored by chance, which costs power
  * and accuses nobody.
  */
-import { assertArray, assertOptions, assertRecord } from '../assert.ts'
-import { assertNoBareKey, type MarkKey } from '../keys/mark-key.ts'
-import { type Profile, parseProfile } from '../keys/profile.ts'
+import { assertOptions } from '../assert.ts'
+import type { Profile } from '../keys/profile.ts'
 import { type Countable, type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
 import { subjectOf } from './detect.ts'
 import { gatherLanes } from './evidence.ts'
-import { type TestedKey, testedKey } from './tested-key.ts'
+import { type KnownMark, resolveMarks } from './known-marks.ts'
 import { type DecisionRule, type Family, familyVerdictsOf, resolveRule, type Verdict } from './verdict.ts'
 
-/** A mark that the text may carry. What `allKeys` of a key ring lists can be passed as it is. */
-export interface KnownMark {
-  readonly profile: Profile
-  readonly key: MarkKey
-  /** Accounts to ask about. @defaultValue all lanes of the key's layer */
-  readonly lanes?: readonly number[]
-}
+export type { KnownMark } from './known-marks.ts'
 
 /** Options of {@link identify}. */
 export interface IdentifyOptions extends DecisionRule, CountableOptions {}
@@ -70,21 +63,16 @@ export function identify(
   candidates: readonly KnownMark[],
   options: IdentifyOptions = {},
 ): Identification {
-  assertArray(candidates, { name: 'candidates', expected: 'an array of { profile, key, lanes }' })
   assertOptions(options, {
     name: 'options',
     keys: ['alpha', 'minimumCounted', 'endOfText', 'padding'],
   })
-  if (candidates.length === 0)
-    throw new RangeError('"candidates" expected at least one mark to try, got none')
   const { alpha, minimumCounted, ...reading } = options
   const rule = resolveRule({
     ...(alpha === undefined ? {} : { alpha }),
     ...(minimumCounted === undefined ? {} : { minimumCounted }),
   })
-  const marks = Array.from(candidates, (candidate, i) => resolveMark(candidate, `candidates[${i}]`))
-  assertOneTokenizer(marks)
-  assertDifferent(marks)
+  const marks = resolveMarks(candidates, { name: 'candidates' })
   const positionsOf = rememberedReadings(documents, reading)
   const tests = marks.flatMap((tested, candidate) => {
     const positions = positionsOf(tested.profile)
@@ -110,55 +98,6 @@ export function identify(
     ranked: Object.freeze(ranked),
     family: Object.freeze({ size: tests.length, method: 'holm' as const }),
   })
-}
-
-interface TestedMark extends Omit<TestedKey, 'lane'> {
-  readonly profile: Profile
-  readonly lanes: readonly number[]
-}
-
-function resolveMark(candidate: unknown, name: string): TestedMark {
-  assertNoBareKey(candidate, { name, expected: '{ profile, key, lanes }' })
-  assertRecord(candidate, { name, keys: ['profile', 'key', 'lanes'], expected: '{ profile, key, lanes }' })
-  const { key, lanes } = candidate as Partial<KnownMark>
-  const profile = parseProfile(candidate['profile'])
-  const { scheme, key: checked } = testedKey(profile, { key: key as MarkKey }, { name: `${name}.lanes` })
-  if (lanes === undefined) {
-    const all = Array.from({ length: checked.format.lanes }, (_, lane) => lane)
-    return { profile, key: checked, scheme, lanes: all }
-  }
-  assertArray(lanes, { name: `${name}.lanes`, expected: 'an array of lanes' })
-  if (lanes.length === 0)
-    throw new RangeError(`"${name}.lanes" expected at least one lane, or nothing for all of them, got none`)
-  const own = Array.from(lanes, (lane, i) => {
-    const at = `${name}.lanes[${i}]`
-    if (lane === undefined) throw new TypeError(`"${at}" expected a lane, got undefined`)
-    return testedKey(profile, { key: checked, lane }, { name: at }).lane
-  })
-  return { profile, key: checked, scheme, lanes: own }
-}
-
-/** Ids have a meaning in one tokenizer only, so candidates of another would be tried on nonsense. */
-function assertOneTokenizer(marks: readonly TestedMark[]): void {
-  const { tokenizer } = marks[0]!.profile
-  const other = marks.findIndex(({ profile }) => profile.tokenizer !== tokenizer)
-  if (other >= 0)
-    throw new RangeError(
-      `"candidates[${other}]" expected a mark for ${tokenizer} as candidates[0] is, got one for ${marks[other]!.profile.tokenizer}; the documents have ids of one tokenizer`,
-    )
-}
-
-/** A test that is there twice is a list made by mistake; it would be paid for twice. */
-function assertDifferent(marks: readonly TestedMark[]): void {
-  const tried = new Set<string>()
-  for (const [i, { key, lanes }] of marks.entries()) {
-    for (const lane of lanes) {
-      const test = `key id ${key.keyId}, route values ${key.range.from}..${key.range.to - 1}, lane ${lane}`
-      if (tried.has(test))
-        throw new RangeError(`"candidates[${i}]" expected each key and lane once, got ${test} again`)
-      tried.add(test)
-    }
-  }
 }
 
 /** What is countable depends on the width, on what a scheme counts once and on the ids that are allowed: profiles share readings. */
