@@ -1,5 +1,6 @@
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Options } from 'tsup'
+import { MODULE } from './src/prf/kernels/module.ts'
 
 /** One entry a public sub-path: the keys are the file names that package.json `exports` points at. For the program see tsup.cli.config.ts. */
 const config: Options = {
@@ -27,6 +28,8 @@ const config: Options = {
     await writeLicences('dist/LICENSES.txt')
     // The other side's checker stays the file that it is, to be read.
     await copyFile('src/case/standalone/verify.mjs', 'dist/verify.mjs')
+    // For runtimes that compile modules at deployment and forbid it later.
+    await writeFile('dist/kernels.wasm', Buffer.from(MODULE, 'base64'))
   },
 }
 

@@ -96,6 +96,7 @@ export {
   type TournamentOptions,
 } from './keys/profile.ts'
 export type { LogitsRow } from './logits.ts'
+export { type KernelChoice, kernelsInUse, useKernels } from './prf/kernels/kernels.ts'
 export type { Sampling } from './sampling.ts'
 export type { NullLaw } from './stats/law.ts'
 export { canonicalise } from './text/canonicalise.ts'
