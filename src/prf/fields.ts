@@ -53,6 +53,23 @@ export function createFieldFunction({ contextWidth, bits, lanes }: FieldFormat):
   }
 }
 
+/** The blocks of one key and context that `tokens` tokens from 0 on take their fields from, 16 words each: a whole row at once. */
+export function rowWords(
+  key: MarkKey,
+  context: Context,
+  { contextWidth, bits, lanes, tokens }: FieldFormat & { readonly tokens: number },
+): Uint32Array {
+  const blocks = Math.ceil((tokens * bits * lanes) / BLOCK_BITS)
+  const words = new Uint32Array(16 * blocks)
+  const nonce = nonceOf(context, contextWidth)
+  const block = new Uint32Array(16)
+  for (let counter = 0; counter < blocks; counter++) {
+    chacha8Block(block, { key: markKeyWords(key), counter, nonce })
+    words.set(block, 16 * counter)
+  }
+  return words
+}
+
 /**
  * True if a context belongs to the layer of `key`: the low 16 bits of block 0 under the route key fall into the layer's range.
  * Every context belongs to exactly one role, so layers do not dilute each other and each has its own exact null.
@@ -66,11 +83,17 @@ export function inLayer(key: MarkKey, context: Context): boolean {
 
 /** Route value of a context, 0..65535. */
 export function routeValue(route: Uint32Array, context: Context): number {
-  const nonce = new Uint32Array(3)
-  writeNonce(nonce, context, context.length)
+  const nonce = nonceOf(context, context.length)
   const block = new Uint32Array(16)
   chacha8Block(block, { key: route, counter: 0, nonce })
   return block[0]! & 0xffff
+}
+
+/** The nonce of a context, 3 words. */
+export function nonceOf(context: Context, contextWidth: number): Uint32Array {
+  const nonce = new Uint32Array(3)
+  writeNonce(nonce, context, contextWidth)
+  return nonce
 }
 
 /** Widths 0..3: one id a word. Width 4: 24-bit ids, the newest one split over the high bytes of the other three. */

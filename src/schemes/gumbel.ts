@@ -11,11 +11,15 @@
  * second makes sums exact in any order. The first loses less than the second, 2^-20, for all but the highest one in 4,096 scores.
  */
 import { lastIds } from '../context.ts'
+import { markKeyWords } from '../keys/mark-key.ts'
 import type { Profile } from '../keys/profile.ts'
 import { ln } from '../ln.ts'
-import { createFieldFunction } from '../prf/fields.ts'
+import type { LogitsRow } from '../logits.ts'
+import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
+import { kernels } from '../prf/kernels/kernels.ts'
+import { raceByKernels, SMALLEST_ROW } from '../prf/kernels/marking.ts'
 import { EXPONENTIAL_STEP } from '../stats/law.ts'
-import type { Scheme } from './scheme.ts'
+import type { MarkSite, Scheme } from './scheme.ts'
 
 /** What of a profile shapes the mark; `lanes` is the layer's. */
 export type GumbelParameters = Pick<Profile, 'contextWidth' | 'vocabularySize'> & { readonly lanes: number }
@@ -25,6 +29,26 @@ const FIELDS = 2 ** 32
 /** Makes the scheme. Parameters come from a parsed profile and are trusted here. */
 export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelParameters): Scheme {
   const field = createFieldFunction({ contextWidth, bits: 32, lanes })
+
+  function winnerOf(logits: LogitsRow, { key, context, lane }: MarkSite): number {
+    if (lanes > 1)
+      return raceWinner(logits, {
+        vocabularySize,
+        uniform: (token) => (field(key, context, token, lane) + 0.5) / FIELDS,
+      })
+    const usable = logits instanceof Float32Array && vocabularySize >= SMALLEST_ROW ? kernels() : undefined
+    if (!usable)
+      return fieldRace(
+        logits,
+        rowWords(key, context, { contextWidth, bits: 32, lanes, tokens: vocabularySize }),
+        {
+          vocabularySize,
+        },
+      )
+    const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
+    return raceByKernels(usable, logits as Float32Array, { ...stream, count: vocabularySize })
+  }
+
   return Object.freeze<Scheme>({
     id: 'gumbel',
     contextWidth,
@@ -36,10 +60,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,
     mark(logits, { key, context, lane }) {
-      const winner = raceWinner(logits, {
-        vocabularySize,
-        uniform: (token) => (field(key, context, token, lane) + 0.5) / FIELDS,
-      })
+      const winner = winnerOf(logits, { key, context, lane })
       logits.fill(Number.NEGATIVE_INFINITY)
       logits[winner] = 0
     },
@@ -71,3 +92,35 @@ export function raceWinner(
   }
   return winner
 }
+
+/**
+ * {@link raceWinner} of numbers in the middle of the cells of fields, by far fewer logarithms. -ln u >= 1 - u, so a token can be ahead of the best so far only
+ * if 1 - u < exp(-(best - logit)), and 2^-n with n the whole part of (best - logit) log2 e is no less than the right side. Few tokens pass.
+ */
+function fieldRace(
+  logits: ArrayLike<number>,
+  fields: Uint32Array,
+  { vocabularySize }: { vocabularySize: number },
+): number {
+  let winner = 0
+  let best = Number.NEGATIVE_INFINITY
+  for (let token = 0; token < vocabularySize; token++) {
+    const logit = logits[token]!
+    const field = fields[token]!
+    // Nearly all of a row ends here.
+    if ((~field >>> 0) + 0.5 > LIMITS[Math.min(Math.max(0, (best - logit) * Math.LOG2E - SLACK), 33) | 0]!)
+      continue
+    if (logit === Number.NEGATIVE_INFINITY) continue
+    const value = logit - ln(-ln((field + 0.5) / FIELDS))
+    if (value > best) {
+      best = value
+      winner = token
+    }
+  }
+  return winner
+}
+
+/** For what sums of a logit and its number are rounded by, in logits up to 2^32. */
+const SLACK = 2 ** -20
+/** 2^32 times 2^-n, of 33 and more nothing: the least that 1 - u can be is half a cell. */
+const LIMITS = Float64Array.from({ length: 34 }, (_, n) => (n < 33 ? FIELDS / 2 ** n : 0))

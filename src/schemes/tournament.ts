@@ -9,9 +9,19 @@
  * contexts that occur again unmarked.
  */
 import { lastIds } from '../context.ts'
+import { exp32 } from '../exp32.ts'
+import { markKeyWords } from '../keys/mark-key.ts'
 import type { Profile } from '../keys/profile.ts'
 import type { LogitsRow } from '../logits.ts'
-import { createFieldFunction } from '../prf/fields.ts'
+import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
+import { kernels } from '../prf/kernels/kernels.ts'
+import {
+  type Candidates,
+  type GroupTables,
+  isFew,
+  SMALLEST_ROW,
+  tournamentByKernels,
+} from '../prf/kernels/marking.ts'
 import type { Scheme } from './scheme.ts'
 
 /** What of a profile shapes the mark: `param` is the number of rounds, `lanes` the layer's. */
@@ -34,32 +44,94 @@ export function createTournament(parameters: TournamentParameters): Scheme {
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
     field,
     mark(logits, { key, context, lane }) {
+      const usable =
+        lanes === 1 && logits instanceof Float32Array && vocabularySize >= SMALLEST_ROW
+          ? kernels()
+          : undefined
+      if (usable) {
+        const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
+        tournamentByKernels(
+          usable,
+          logits as Float32Array,
+          { ...stream, count: vocabularySize, rounds },
+          tablesOf,
+          (candidates) => play(logits, { ...candidates, rounds, group: GROUP.ofFew }),
+        )
+        return
+      }
       const tokens = possibleTokens(logits, vocabularySize)
-      const { weights, lnTotal } = softmax(logits, tokens)
-      const fields = Uint32Array.from(tokens, (token) => field(key, context, token, lane))
-      for (let round = 0; round < rounds; round++) playRound(weights, { fields, round })
-      // Back on the scale of the logits, so that columns beyond the vocabulary keep their share.
-      for (let i = 0; i < tokens.length; i++) logits[tokens[i]!] = Math.log(weights[i]!) + lnTotal
+      // Plain loops: `from` with a function takes many times as long.
+      const fields = new Uint32Array(tokens.length)
+      if (lanes === 1 && 16 * tokens.length > vocabularySize) {
+        const words = rowWords(key, context, { contextWidth, bits: 32, lanes, tokens: vocabularySize })
+        for (let i = 0; i < tokens.length; i++) fields[i] = words[tokens[i]!]!
+      } else for (let i = 0; i < tokens.length; i++) fields[i] = field(key, context, tokens[i]!, lane)
+      const group = isFew(tokens.length, vocabularySize) ? GROUP.ofFew : GROUP.ofMany
+      play(logits, { tokens, fields, rounds, group })
     },
     score: (value) => countOnes(value & (2 ** rounds - 1)),
   })
 }
 
+/** Rounds are played ten at a time: 1,024 sums of weights decide them, and not a walk over all tokens each. With few tokens five cost less. */
+const GROUP = { ofMany: 10, ofFew: 5 } as const
+
 /**
- * One round, in place. `weights` sum to 1, before and after; `fields` stand beside them. The factor of a token is written with the weight
- * of the zeros, 1 + zeros or zeros: 1 - mean would fall below 0 by rounding where almost all weight is on ones.
+ * All rounds, in place. What a token's logit moves by depends on its field alone: columns beyond the vocabulary keep their share, and no logarithm of a
+ * probability is taken. A row of float32 is computed in float32, as the kernels do, but for sums.
  */
-export function playRound(
-  weights: Float64Array,
-  { fields, round }: { fields: Uint32Array; round: number },
+function play(
+  logits: LogitsRow,
+  { tokens, fields, rounds, group }: Candidates & { readonly rounds: number; readonly group: number },
 ): void {
-  let [zeros, ones] = [0, 0]
-  for (let i = 0; i < weights.length; i++) {
-    if ((fields[i]! >>> round) & 1) ones += weights[i]!
-    else zeros += weights[i]!
+  const isFloat32 = logits instanceof Float32Array
+  const weights = weightsOf(logits, tokens)
+  const tilts = isFloat32 ? new Float32Array(tokens.length) : new Float64Array(tokens.length)
+  for (let from = 0; from < rounds; from += group) {
+    const own = Math.min(group, rounds - from)
+    const mask = 2 ** own - 1
+    const masses = new Float64Array(mask + 1)
+    for (let i = 0; i < tokens.length; i++) masses[(fields[i]! >>> from) & mask]! += weights[i]!
+    const tables = tablesOf(masses, own)
+    const [factors, logarithms] = isFloat32
+      ? [new Float32Array(tables.factors), new Float32Array(tables.logarithms)]
+      : [tables.factors, tables.logarithms]
+    for (let i = 0; i < tokens.length; i++) {
+      const bits = (fields[i]! >>> from) & mask
+      weights[i]! *= factors[bits]!
+      tilts[i]! += logarithms[bits]!
+    }
   }
-  const share = zeros / (zeros + ones)
-  for (let i = 0; i < weights.length; i++) weights[i]! *= ((fields[i]! >>> round) & 1) + share
+  for (let i = 0; i < tokens.length; i++) logits[tokens[i]!]! += tilts[i]!
+}
+
+/**
+ * The factors of one group of rounds, from the sums of the weights by their bits (the first round's is the lowest). A round's factor is written with the
+ * share of the zeros, 1 + zeros or zeros: 1 - mean would fall below 0 by rounding where almost all weight is on ones. After a round, values that differ in its bit only
+ * are one to the rounds that follow, so the sums are half as many.
+ */
+export function tablesOf(masses: Float64Array, rounds: number): GroupTables {
+  const factors = new Float64Array(masses.length).fill(1, 0, 1)
+  const logarithms = new Float64Array(masses.length)
+  const left = masses.slice()
+  for (let round = 0, count = masses.length / 2; round < rounds; round++, count /= 2) {
+    let [zeros, ones] = [0, 0]
+    for (let i = 0; i < count; i++) {
+      zeros += left[2 * i]!
+      ones += left[2 * i + 1]!
+    }
+    const share = zeros / (zeros + ones)
+    const [lnZero, lnOne] = [Math.log(share), Math.log(1 + share)]
+    const known = 2 ** round
+    for (let i = 0; i < known; i++) {
+      factors[known + i] = factors[i]! * (1 + share)
+      factors[i] = factors[i]! * share
+      logarithms[known + i] = logarithms[i]! + lnOne
+      logarithms[i] = logarithms[i]! + lnZero
+    }
+    for (let i = 0; i < count; i++) left[i] = left[2 * i]! * share + left[2 * i + 1]! * (1 + share)
+  }
+  return { factors, logarithms }
 }
 
 // After top-k few are left; field numbers of the others need not be computed.
@@ -71,13 +143,18 @@ function possibleTokens(logits: LogitsRow, vocabularySize: number): Uint32Array 
   return tokens.subarray(0, count)
 }
 
-function softmax(logits: LogitsRow, tokens: Uint32Array): { weights: Float64Array; lnTotal: number } {
+/** Weights in proportion to the probabilities; the largest is 1. Those of a float32 row are float32, as the kernels have them. */
+function weightsOf(logits: LogitsRow, tokens: Uint32Array): Float32Array | Float64Array {
   let largest = Number.NEGATIVE_INFINITY
-  for (const token of tokens) largest = Math.max(largest, logits[token]!)
-  const weights = Float64Array.from(tokens, (token) => Math.exp(logits[token]! - largest))
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  for (let i = 0; i < weights.length; i++) weights[i]! /= total
-  return { weights, lnTotal: largest + Math.log(total) }
+  for (let i = 0; i < tokens.length; i++) largest = Math.max(largest, logits[tokens[i]!]!)
+  if (logits instanceof Float32Array) {
+    const weights = new Float32Array(tokens.length)
+    for (let i = 0; i < tokens.length; i++) weights[i] = exp32(Math.fround(logits[tokens[i]!]! - largest))
+    return weights
+  }
+  const weights = new Float64Array(tokens.length)
+  for (let i = 0; i < tokens.length; i++) weights[i] = Math.exp(logits[tokens[i]!]! - largest)
+  return weights
 }
 
 /** Ones among the bits of a 32-bit integer. */

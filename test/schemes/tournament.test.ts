@@ -6,13 +6,14 @@ import fc from 'fast-check'
 import seedrandom from 'seedrandom'
 import { describe, expect, test } from 'vitest'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
-import { createTournament, playRound, type TournamentParameters } from '../../src/schemes/tournament.ts'
+import { createTournament, type TournamentParameters } from '../../src/schemes/tournament.ts'
 import { testLaws } from '../laws/law.ts'
 import { prfLaws } from '../laws/prf.laws.ts'
 import { type SchemeUnderTest, schemeLaws } from '../laws/scheme.laws.ts'
 import { HALF_PRECISIONS } from '../support/half-precision.ts'
 import { keysOf } from '../support/keys.ts'
 import { SCHEMES, schemeWithKeys } from '../support/schemes.ts'
+import { playRound } from '../support/tournament-rounds.ts'
 
 // Not a multiple of any block: rows begin and end within one.
 const VOCABULARY = 700

@@ -21,8 +21,8 @@ import {
 import { textsealHash } from '../../src/prf/engines/textseal.ts'
 import { type Int64, int64 } from '../../src/prf/engines/words.ts'
 import { vllmSubKey } from '../../src/schemes/engines/vllm-gumbel.ts'
-import { playRound } from '../../src/schemes/tournament.ts'
 import * as reference from '../support/engine-reference.ts'
+import { playRound } from '../support/tournament-rounds.ts'
 import { readVectors } from './read-vectors.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each file has a shape of its own

@@ -10,3 +10,7 @@ export function firstFree(): usize {
   return __heap_base
 }
 export { ln } from './ln'
+export { fieldsAt, gatherMasses, markGreenList, possible, race, scaleAndGatherMasses, survey, tilt, weigh } from './mark'
+export { countZeros } from './count-zeros'
+export { laneFields, pairFields, planPairs } from './pairs'
+export { addLanes, scoresBelow, scoresExponential, scoresOnes, sumOf } from './scores'
