@@ -11,6 +11,9 @@ const config: Options = {
     suspects: 'src/suspect/index.ts',
     distill: 'src/distill/index.ts',
     attacks: 'src/attacks/index.ts',
+    corpus: 'src/corpus/index.ts',
+    // Not a sub-path: the threads of a scan start from it.
+    'corpus-worker': 'src/corpus/worker.ts',
     stats: 'src/stats/index.ts',
     evidence: 'src/case/index.ts',
     report: 'src/report/index.ts',

@@ -43,7 +43,9 @@ const NEVER_SEES: readonly (readonly [string, string])[] = [
 const ENTRIES = [
   'index.ts',
   'node.ts',
-  ...['integrations', 'suspect', 'distill', 'attacks', 'stats', 'case', 'report'].map((f) => `${f}/index.ts`),
+  ...['integrations', 'suspect', 'distill', 'attacks', 'corpus', 'stats', 'case', 'report'].map(
+    (f) => `${f}/index.ts`,
+  ),
 ]
 
 interface Import {
