@@ -63,6 +63,7 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
       }
     },
     score: (value) => (value < param ? 1 : 0),
+    bulk: { fields: { contextWidth, bits, lanes }, rule: { kind: 'below', limit: param } },
   })
 }
 

@@ -66,6 +66,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
     },
     // + 0 makes +0 of the -0 that field 0 gives.
     score: (value) => Math.floor(-ln((FIELDS - value) / FIELDS) / EXPONENTIAL_STEP) * EXPONENTIAL_STEP + 0,
+    bulk: { fields: { contextWidth, bits: 32, lanes }, rule: { kind: 'exponential', levels: FIELDS } },
   })
 }
 

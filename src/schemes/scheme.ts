@@ -6,9 +6,11 @@
 import type { Context } from '../context.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import type { LogitsRow } from '../logits.ts'
-import type { FieldFunction } from '../prf/fields.ts'
+import type { FieldFormat, FieldFunction } from '../prf/fields.ts'
+import type { Kernels } from '../prf/kernels/kernels.ts'
 import type { NullLaw } from '../stats/law.ts'
 import type { TokenIds } from '../tokens.ts'
+import type { ScoreRule } from './score-rule.ts'
 
 /** The place of a position to be marked. */
 export interface MarkSite {
@@ -73,4 +75,13 @@ export interface Scheme {
   mark(logits: LogitsRow, site: MarkSite): void
   /** Score of a token from its field number. */
   score(field: number): number
+  /** `field` and `score` as data, for many pairs at once (score-many.ts): the same numbers, bit for bit. Absent where pairs are scored one by one. */
+  readonly bulk?: BulkScoring
+}
+
+/** How fields and scores of many pairs are computed. */
+export interface BulkScoring {
+  /** Fields of our own format, or what computes another engine's by kernels: fields of all pairs under a key's words, at the address that it returns. */
+  readonly fields: FieldFormat | ((kernels: Kernels, pairs: Uint32Array, key: Uint32Array) => number)
+  readonly rule: ScoreRule
 }

@@ -70,6 +70,7 @@ export function createTournament(parameters: TournamentParameters): Scheme {
       play(logits, { tokens, fields, rounds, group })
     },
     score: (value) => countOnes(value & (2 ** rounds - 1)),
+    bulk: { fields: { contextWidth, bits: 32, lanes }, rule: { kind: 'ones', mask: 2 ** rounds - 1 } },
   })
 }
 

@@ -1,0 +1,201 @@
+/**
+ * Fields of many pairs by kernels: copies pairs in, plans which blocks they need, and computes the fields under any number of keys from one plan. The plan and the
+ * fields lie in the kernels' memory: whoever plans computes at once, lets nothing else use the kernels in between, and calls `wipePairs` at the end.
+ */
+import type { FieldFormat } from '../fields.ts'
+import type { Kernels } from './kernels.ts'
+
+/** Pairs of one plan: small enough that pairs, blocks and fields stay near the processor. */
+export const PLAN_PAIRS = 1024
+
+/** Fewer pairs than this are quicker without copies. */
+export const FEWEST_PAIRS = 16
+
+/** Where the field of a pair's token lies; `lane` is the first one that is read. */
+export interface PairFormat extends FieldFormat {
+  readonly lane: number
+}
+
+/** A plan in the kernels' memory. */
+export interface PairPlan {
+  readonly count: number
+  readonly groups: number
+  readonly format: PairFormat
+}
+
+/** Most lanes of a block that are computed field by field; 512 one-bit lanes are counted bit by bit. */
+const MOST_FIELDS = 64
+/** Words of a pair that {@link PLAN_PAIRS} pairs may have each. */
+export const MOST_WORDS = 5
+const LANES = 512
+const ROOM = 2048 + 8192
+
+// Bytes of fields since the last wipe. The kernels' memory is one a thread, and so is this.
+let written = 0
+
+interface Layout {
+  readonly pairs: number
+  readonly groups: number
+  readonly ends: number
+  readonly places: number
+  readonly room: number
+  readonly sums: number
+  readonly fields: number
+  readonly end: number
+}
+
+function layoutOf({ at: { data } }: Kernels): Layout {
+  const pairs = data
+  const groups = pairs + 4 * MOST_WORDS * PLAN_PAIRS
+  const ends = groups + 16 * PLAN_PAIRS
+  const places = ends + PLAN_PAIRS
+  const room = places + 2 * PLAN_PAIRS
+  const sums = room + ROOM
+  const fields = sums + 8 * LANES
+  return { pairs, groups, ends, places, room, sums, fields, end: fields + 4 * MOST_FIELDS * PLAN_PAIRS + 16 }
+}
+
+/** Plans at most {@link PLAN_PAIRS} pairs, at least one. */
+export function planPairs(kernels: Kernels, pairs: Uint32Array, format: PairFormat): PairPlan {
+  const { contextWidth, bits, lanes, lane } = format
+  const tokensPerBlock = 512 / (bits * lanes)
+  const place = {
+    shift: Math.log2(tokensPerBlock),
+    mask: tokensPerBlock - 1,
+    placeShift: Math.log2(bits * lanes),
+  }
+  return plan(kernels, pairs, { contextWidth, ...place, offset: lane * bits }, format)
+}
+
+/** As {@link planPairs} for the first word of block 0 of each pair's context: what routes it. */
+export function planRoutes(
+  kernels: Kernels,
+  pairs: Uint32Array,
+  { contextWidth }: { contextWidth: number },
+): PairPlan {
+  const format: PairFormat = { contextWidth, bits: 32, lanes: 1, lane: 0 }
+  return plan(kernels, pairs, { contextWidth, shift: 32, mask: 0, placeShift: 0, offset: 0 }, format)
+}
+
+function plan(
+  kernels: Kernels,
+  pairs: Uint32Array,
+  place: { contextWidth: number; shift: number; mask: number; placeShift: number; offset: number },
+  format: PairFormat,
+): PairPlan {
+  const at = layoutOf(kernels)
+  kernels.reserve(at.end - at.pairs)
+  const { contextWidth, shift, mask, placeShift, offset } = place
+  const count = pairs.length / (contextWidth + 1)
+  copyIn(kernels, pairs)
+  const groups = kernels.call['planPairs']!(
+    at.pairs,
+    count,
+    contextWidth,
+    shift,
+    mask,
+    placeShift,
+    offset,
+    at.groups,
+    at.ends,
+    at.places,
+  )
+  return { count, groups, format }
+}
+
+/** Pairs into the kernels' memory; returns their address. */
+export function copyIn(kernels: Kernels, pairs: Uint32Array): number {
+  const { pairs: to, end } = layoutOf(kernels)
+  kernels.reserve(end - to)
+  kernels.words.set(pairs, to / 4)
+  return to
+}
+
+/** Where so many words may be computed to; they are wiped by {@link wipePairs}. */
+export function fieldsAddress(kernels: Kernels, words: number): number {
+  // Kernels that take four at a time go over the end.
+  written = Math.max(written, 4 * (words + 3))
+  return layoutOf(kernels).fields
+}
+
+/** Computes the field of each planned pair under a key. Returns the address of the words. */
+export function fieldsOfPlan(
+  kernels: Kernels,
+  key: Uint32Array,
+  { groups, count, format: { bits } }: PairPlan,
+): number {
+  const at = layoutOf(kernels)
+  const fields = fieldsAddress(kernels, count)
+  kernels.load(key)
+  const { key: keyAt, state, blocks } = kernels.at
+  const mask = 2 ** bits - 1
+  kernels.call['pairFields']!(fields, keyAt, at.groups, at.ends, at.places, groups, mask, state, blocks)
+  return fields
+}
+
+/** As {@link fieldsOfPlan}, of all lanes of a pair, pair by pair; the plan's lane is 0. At most 64 lanes. */
+export function laneFieldsOfPlan(
+  kernels: Kernels,
+  key: Uint32Array,
+  { groups, count, format: { bits, lanes } }: PairPlan,
+): number {
+  const at = layoutOf(kernels)
+  const fields = fieldsAddress(kernels, count * lanes)
+  kernels.load(key)
+  const { key: keyAt, state, blocks } = kernels.at
+  kernels.call['laneFields']!(
+    fields,
+    keyAt,
+    at.groups,
+    at.ends,
+    at.places,
+    groups,
+    bits,
+    lanes,
+    2 ** bits - 1,
+    state,
+    blocks,
+  )
+  return fields
+}
+
+/** Makes room for sums of so many lanes, all 0, and returns their address. */
+export function emptySums(kernels: Kernels, lanes: number): number {
+  const { sums } = layoutOf(kernels)
+  kernels.bytes.fill(0, sums, sums + 8 * lanes)
+  return sums
+}
+
+/** Adds to the sums of 32 to 512 one-bit lanes how many planned pairs have the bit 0; the plan's lane is 0. */
+export function countZerosOfPlan(
+  kernels: Kernels,
+  key: Uint32Array,
+  { groups, count, format: { lanes } }: PairPlan,
+): void {
+  const at = layoutOf(kernels)
+  // The room and the sums lie before the fields.
+  fieldsAddress(kernels, 0)
+  kernels.load(key)
+  const { key: keyAt, state, blocks } = kernels.at
+  kernels.call['countZeros']!(
+    at.sums,
+    keyAt,
+    at.groups,
+    at.ends,
+    at.places,
+    groups,
+    count,
+    lanes,
+    state,
+    blocks,
+    at.room,
+  )
+}
+
+/** Overwrites the key and all that was computed under it. */
+export function wipePairs(kernels: Kernels): void {
+  const { room, fields } = layoutOf(kernels)
+  kernels.wipe()
+  if (written > 0) kernels.bytes.fill(0, room, fields + written)
+  written = 0
+}
