@@ -3,8 +3,9 @@
  */
 
 import type { MarkKey } from '../keys/mark-key.ts'
-import { reads } from '../schemes/reads.ts'
+import { readsOf } from '../schemes/reads.ts'
 import type { Scheme } from '../schemes/scheme.ts'
+import { laneSums, lanesOf, scoreSums, scoresOf } from '../schemes/score-many.ts'
 import type { NullLaw } from '../stats/law.ts'
 import { createTupleSet } from '../tuple-set.ts'
 
@@ -40,11 +41,17 @@ export function gatherLanes(
   { scheme, key, lanes }: { scheme: Scheme; key: MarkKey; lanes: readonly number[] },
 ): readonly Evidence[] {
   const sums = new Float64Array(lanes.length)
+  const keys = [key]
+  const all = lanesOf(scheme)
   let n = 0
-  eachOwnPair(pairs, { scheme, key }, (context, token) => {
-    n++
-    for (let l = 0; l < lanes.length; l++)
-      sums[l]! += scheme.score(scheme.field(key, context, token, lanes[l]!))
+  eachOwnChunk(pairs, { scheme, key }, (own) => {
+    n += own.length / (scheme.contextWidth + 1)
+    if (lanes.length === 1 || all === undefined) {
+      for (const [l, lane] of lanes.entries()) sums[l]! += scoreSums(own, { scheme, lane, keys })[0]!
+      return
+    }
+    const ofLanes = laneSums(own, { scheme, lanes: all, keys })
+    for (let l = 0; l < lanes.length; l++) sums[l]! += ofLanes[lanes[l]!]!
   })
   return Array.from(sums, (sum) => ({ sum, n, law: scheme.nullLaw }))
 }
@@ -55,35 +62,63 @@ export function scorePairs(
   { scheme, key, lane }: { scheme: Scheme; key: MarkKey; lane: number },
 ): { readonly pairs: Uint32Array; readonly scores: Float64Array } {
   const stride = scheme.contextWidth + 1
-  const own = new Uint32Array(pairs.length)
+  const all = new Uint32Array(pairs.length)
   const scores = new Float64Array(pairs.length / stride)
   let n = 0
-  eachOwnPair(pairs, { scheme, key }, (context, token) => {
-    own.set(context, n * stride)
-    own[(n + 1) * stride - 1] = token
-    scores[n++] = scheme.score(scheme.field(key, context, token, lane))
+  eachOwnChunk(pairs, { scheme, key }, (own) => {
+    all.set(own, n * stride)
+    scores.set(scoresOf(own, { scheme, lane, key }), n)
+    n += own.length / stride
   })
-  return { pairs: own.slice(0, n * stride), scores: scores.slice(0, n) }
+  return { pairs: all.slice(0, n * stride), scores: scores.slice(0, n) }
 }
 
-function eachOwnPair(
+/** Pairs that are looked at together where some of them are left out: what is kept of them is a copy. */
+const CHUNK = 16384
+
+/** Visits the pairs that a key says anything about, each identity once, many at a time; the next call may overwrite them. */
+export function eachOwnChunk(
   pairs: Uint32Array,
   { scheme, key }: { scheme: Scheme; key: MarkKey },
-  visit: (context: Uint32Array, token: number) => void,
+  visit: (own: Uint32Array) => void,
 ): void {
-  const { contextWidth, identity, publicIdentity } = scheme
-  // Which pairs share a score may depend on the key; given that, scores of different identities are as independent as ever.
-  const width = (identity ?? publicIdentity)?.width
-  const seen = width === undefined ? undefined : createTupleSet(width)
-  for (let at = 0; at < pairs.length; at += contextWidth + 1) {
-    const context = pairs.subarray(at, at + contextWidth)
-    const token = pairs[at + contextWidth]!
-    if (!reads({ scheme, key }, context)) continue
-    if (seen) {
-      const known = seen.size
-      seen.indexOf(identity?.of(key, context, token) ?? publicIdentity!.of(context, token))
-      if (seen.size === known) continue
+  const { contextWidth } = scheme
+  const stride = contextWidth + 1
+  const isFirst = firstOfItsKind({ scheme, key })
+  let kept: Uint32Array | undefined
+  for (let at = 0; at < pairs.length; at += CHUNK * stride) {
+    const chunk = pairs.length <= CHUNK * stride ? pairs : pairs.subarray(at, at + CHUNK * stride)
+    const own = readsOf(chunk, { scheme, key, contextWidth })
+    if (!own && !isFirst) {
+      visit(chunk)
+      continue
     }
-    visit(context, token)
+    kept ??= new Uint32Array(chunk.length)
+    let filled = 0
+    for (let i = 0, from = 0; from < chunk.length; i++, from += stride) {
+      if (own?.[i] === 0) continue
+      if (isFirst?.(chunk.subarray(from, from + contextWidth), chunk[from + contextWidth]!) === false)
+        continue
+      for (let j = 0; j < stride; j++) kept[filled++] = chunk[from + j]!
+    }
+    visit(kept.subarray(0, filled))
+  }
+}
+
+/** Which pairs share a score may depend on the key; given that, scores of different identities are as independent as ever. */
+function firstOfItsKind({
+  scheme: { identity, publicIdentity },
+  key,
+}: {
+  scheme: Scheme
+  key: MarkKey
+}): ((context: Uint32Array, token: number) => boolean) | undefined {
+  const width = (identity ?? publicIdentity)?.width
+  if (width === undefined) return undefined
+  const seen = createTupleSet(width)
+  return (context, token) => {
+    const known = seen.size
+    seen.indexOf(identity?.of(key, context, token) ?? publicIdentity!.of(context, token))
+    return seen.size > known
   }
 }

@@ -16,7 +16,7 @@ import { lnUpperTailOfIndependent, nullMean } from '../stats/tail.ts'
 import { weightedVariance } from '../stats/weighted.ts'
 import type { Observations } from './observations.ts'
 import type { WeightedPairs } from './pairs.ts'
-import { weightedScoreSum } from './score-pairs.ts'
+import { weightedScoreSum, weightedSumsUnder } from './score-pairs.ts'
 
 /** How the tested key compares with decoys. It decides nothing. */
 export interface DecoyExhibit {
@@ -75,10 +75,22 @@ export function decoyDraws(
   tested: { scheme: Scheme; key: MarkKey; lane: number },
   { material, count }: { material: Uint8Array; count: number },
 ): readonly number[] {
-  return Array.from(decoyKeys(tested.key, { material, count }), (key) =>
-    weightedScoreSum(weighted, { ...tested, key }),
-  )
+  const draws: number[] = []
+  let keys: MarkKey[] = []
+  const score = (): void => {
+    draws.push(...weightedSumsUnder(keys, weighted, tested))
+    keys = []
+  }
+  for (const key of decoyKeys(tested.key, { material, count })) {
+    keys.push(key)
+    if (keys.length === DECOYS_AT_ONCE) score()
+  }
+  score()
+  return draws
 }
+
+// Pairs are laid out once for so many keys.
+const DECOYS_AT_ONCE = 256
 
 /**
  * Compares a key with `count` decoys; undefined where there is nothing to compare.

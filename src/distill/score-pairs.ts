@@ -3,8 +3,9 @@
  * key and under decoys.
  */
 import type { MarkKey } from '../keys/mark-key.ts'
-import { reads } from '../schemes/reads.ts'
+import { readsOf } from '../schemes/reads.ts'
 import type { Scheme } from '../schemes/scheme.ts'
+import { weightedScoreSums } from '../schemes/score-many.ts'
 import { createTupleSet } from '../tuple-set.ts'
 import type { WeightedPairs } from './pairs.ts'
 
@@ -18,14 +19,18 @@ export function ownPairs(
   scheme?: Scheme,
 ): WeightedPairs {
   const stride = contextWidth + 1
-  const contextAt = (i: number): Uint32Array => pairs.subarray(i * stride, (i + 1) * stride - 1)
+  const read = readsOf(pairs, { key, scheme, contextWidth })
   const isFirst = firstOfItsKind(scheme)
-  const own = [...coefficients.keys()].filter(
-    (i) => reads({ key, scheme }, contextAt(i)) && isFirst(contextAt(i), pairs[(i + 1) * stride - 1]!),
-  )
-  const kept = new Uint32Array(own.length * stride)
-  for (const [at, i] of own.entries()) kept.set(pairs.subarray(i * stride, (i + 1) * stride), at * stride)
-  return { contextWidth, pairs: kept, coefficients: Float64Array.from(own, (i) => coefficients[i]!) }
+  const kept = new Uint32Array(pairs.length)
+  const keptCoefficients = new Float64Array(coefficients.length)
+  let n = 0
+  for (let i = 0, at = 0; i < coefficients.length; i++, at += stride) {
+    if (read?.[i] === 0 || !isFirst(pairs.subarray(at, at + contextWidth), pairs[at + contextWidth]!))
+      continue
+    for (let j = 0; j < stride; j++) kept[n * stride + j] = pairs[at + j]!
+    keptCoefficients[n++] = coefficients[i]!
+  }
+  return { contextWidth, pairs: kept.slice(0, n * stride), coefficients: keptCoefficients.slice(0, n) }
 }
 
 function firstOfItsKind(scheme: Scheme | undefined): (context: Uint32Array, token: number) => boolean {
@@ -40,16 +45,17 @@ function firstOfItsKind(scheme: Scheme | undefined): (context: Uint32Array, toke
 
 /** Sum of coefficient times score under one key. Exact: coefficients are multiples of one power of two (pairs.ts). */
 export function weightedScoreSum(
-  { contextWidth, pairs, coefficients }: WeightedPairs,
+  weighted: WeightedPairs,
   { scheme, key, lane }: { scheme: Scheme; key: MarkKey; lane: number },
 ): number {
-  const stride = contextWidth + 1
-  // One context serves all pairs of a window: pairs are sorted, and under a thousand decoys every allocation counts.
-  const context = new Uint32Array(contextWidth)
-  let sum = 0
-  for (let i = 0, at = 0; i < coefficients.length; i++, at += stride) {
-    for (let j = 0; j < contextWidth; j++) context[j] = pairs[at + j]!
-    sum += coefficients[i]! * scheme.score(scheme.field(key, context, pairs[at + contextWidth]!, lane))
-  }
-  return sum
+  return weightedSumsUnder([key], weighted, { scheme, lane })[0]!
+}
+
+/** As {@link weightedScoreSum} under many keys, in their order. */
+export function weightedSumsUnder(
+  keys: readonly MarkKey[],
+  { pairs, coefficients }: WeightedPairs,
+  { scheme, lane }: { scheme: Scheme; lane: number },
+): Float64Array {
+  return weightedScoreSums(pairs, { scheme, lane, keys, coefficients })
 }
