@@ -86,6 +86,8 @@ export interface Wire {
   readonly url: string
   /** The next connection is cut when so many bytes went to the server; once. `then` runs before it is cut. */
   cutAfter(bytes: number, then?: () => Promise<void>): void
+  /** The next connection is cut when these words go to the server; once, and they do not arrive. */
+  cutAt(words: string): void
   /** How often it was cut. */
   readonly cuts: number
   close(): Promise<void>
@@ -93,6 +95,7 @@ export interface Wire {
 
 export async function openWire(to: string): Promise<Wire> {
   let limit = Number.POSITIVE_INFINITY
+  let marker: string | undefined
   let before: (() => Promise<void>) | undefined
   let cuts = 0
   const open = new Set<Socket>()
@@ -113,15 +116,17 @@ export async function openWire(to: string): Promise<Wire> {
     let sent = 0
     near.on('data', (piece) => {
       sent += piece.length
-      if (sent < limit) {
+      const isMarked = marker !== undefined && piece.includes(marker)
+      if (sent < limit && !isMarked) {
         if (!far.write(piece)) {
           near.pause()
           far.once('drain', () => near.resume())
         }
         return
       }
-      const rest = piece.subarray(0, piece.length - (sent - limit))
+      const rest = isMarked ? piece.subarray(0, 0) : piece.subarray(0, piece.length - (sent - limit))
       limit = Number.POSITIVE_INFINITY
+      marker = undefined
       cuts++
       near.pause()
       far.write(rest, async () => {
@@ -138,6 +143,10 @@ export async function openWire(to: string): Promise<Wire> {
     cutAfter(bytes, then) {
       limit = bytes
       before = then
+    },
+    cutAt(words) {
+      marker = words
+      before = undefined
     },
     get cuts() {
       return cuts

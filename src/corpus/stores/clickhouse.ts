@@ -72,7 +72,7 @@ export async function clickhouseStore(options: ClickHouseStoreOptions): Promise<
 
   async function totalsOf(
     params: Parameters & { readonly tests: number },
-    held: bigint,
+    { held, assertStill }: { held: bigint; assertStill: () => Promise<void> },
   ): Promise<readonly Totals[]> {
     const queries = queriesFor(held, pairsPerQuery)
     for (let tries = 0; ; tries++) {
@@ -83,6 +83,8 @@ export async function clickhouseStore(options: ClickHouseStoreOptions): Promise<
         found += await addBuckets(connection, totals, { ...params, from, to })
       }
       if (found === held) return totals.map((total) => Object.freeze(total))
+      // Rows of another list of parts are no mistake of the server's.
+      await assertStill()
       if (found > held || tries >= retries)
         throw new Error(
           `ClickHouse: reading ${params['reading']} of the scan expected ${held} rows of its finished parts, got ${found}: rows were removed or hidden, or a replica lags behind; nothing was added up`,
@@ -134,15 +136,18 @@ export async function clickhouseStore(options: ClickHouseStoreOptions): Promise<
     },
     async totals(scan, tests) {
       const before = await storedParts(connection, scan)
+      const assertStill = async (): Promise<void> => {
+        const after = await storedParts(connection, scan)
+        if (JSON.stringify(after) !== JSON.stringify(before))
+          throw new Error(
+            `ClickHouse: expected the ${before.length} parts of the scan to stay as they are while they are added up, got others: a shard is still at work; run it again when all have ended`,
+          )
+      }
       const held = rowsByReading(before, tests.length)
       const totals: (readonly Totals[])[] = []
       for (const [reading, count] of tests.entries())
-        totals.push(await totalsOf({ scan, reading, tests: count }, held[reading]!))
-      const after = await storedParts(connection, scan)
-      if (JSON.stringify(after) !== JSON.stringify(before))
-        throw new Error(
-          `ClickHouse: expected the ${before.length} parts of the scan to stay as they are while they are added up, got others: a shard is still at work; run it again when all have ended`,
-        )
+        totals.push(await totalsOf({ scan, reading, tests: count }, { held: held[reading]!, assertStill }))
+      await assertStill()
       return totals
     },
     close: () => connection.close(),
