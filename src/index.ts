@@ -37,6 +37,7 @@ export { type Localisation, type LocaliseOptions, localise, type Passage } from 
 export { evidenceOf, judge, mergeEvidence } from './detect/merge-evidence.ts'
 export { parseEvidence } from './detect/parse-evidence.ts'
 export { parseVerdict } from './detect/parse-verdict.ts'
+export { type Sweep, type SweepOptions, type Swept, sweep } from './detect/sweep.ts'
 export type { Decision, DecisionRule, Family, Verdict } from './detect/verdict.ts'
 export type { Digest } from './digest.ts'
 export { type EngineCandidatesOptions, engineCandidates } from './integrations/engine-candidates.ts'
@@ -50,6 +51,7 @@ export {
   readEngineConfig,
 } from './integrations/engine-config.ts'
 export { createMarker, type Marker, type MarkerOptions } from './integrations/marker.ts'
+export { createSampler, type Sampler, type SamplerOptions } from './integrations/sampler.ts'
 export { commitEngineKey, opensEngineCommitment } from './keys/engine-commitment.ts'
 export type {
   EngineProfile,

@@ -14,8 +14,9 @@
  * that are not float32, and for marks on the distribution every sampling rule of the host, top-k's default of 50 included.
  */
 import { assertNumber, assertOptions, describe } from '../assert.ts'
-import { sampleFromLogits } from '../logits.ts'
+import { resolveSampling, type Sampling } from '../sampling.ts'
 import type { Marker } from './marker.ts'
+import { drawToken } from './sampler.ts'
 
 /** What both packages call a tensor, as far as we use it. */
 export interface LogitsTensor {
@@ -37,15 +38,17 @@ export interface MarkedGenerationConfig {
 export interface LogitsProcessorOptions {
   /**
    * Draw the token here, from the marked softmax, and force the host to take it: all other logits become -Infinity. For runs
-   * that must be repeatable (both packages draw with Math.random), and for 2.17, whose own sampler sorts the whole row.
+   * that must be repeatable (both packages draw with Math.random), and for 2.17, whose own sampler sorts the whole row (`createSampler` is what draws here).
    * The host must then run with `do_sample: false`, and its temperature, top-k and top-p have no effect.
    * @defaultValue the host draws
    */
   readonly draw?: {
     /** Uniform numbers in [0, 1). */
     readonly random: () => number
-    /** @defaultValue 1 */
+    /** Sampling rules, for marks on logits; those on the distribution take theirs from the marker. @defaultValue temperature 1, no truncation */
     readonly temperature?: number
+    readonly topK?: number
+    readonly topP?: number
   }
 }
 
@@ -109,7 +112,7 @@ export function createLogitsProcessor(
       const row = data.subarray(r * width, (r + 1) * width)
       markAtOne(marker, row, { ids: sequences[r]!, temperature: batched ? hostTemperature : 1 })
       if (draw === undefined) continue
-      const token = sampleFromLogits(row, draw)
+      const token = drawToken(row, draw)
       row.fill(Number.NEGATIVE_INFINITY)
       row[token] = 0
     }
@@ -145,20 +148,15 @@ function temperatureOf({ do_sample, temperature }: MarkedGenerationConfig): numb
 
 function resolveDraw(
   draw: LogitsProcessorOptions['draw'],
-): { random: () => number; temperature: number } | undefined {
+): (Required<Sampling> & { readonly random: () => number }) | undefined {
   if (draw === undefined) return undefined
-  assertOptions(draw, { name: 'options.draw', keys: ['random', 'temperature'] })
-  if (typeof draw.random !== 'function')
+  assertOptions(draw, { name: 'options.draw', keys: ['random', 'temperature', 'topK', 'topP'] })
+  const { random, ...rules } = draw
+  if (typeof random !== 'function')
     throw new TypeError(
-      `"options.draw.random" expected a function that returns numbers in [0, 1), got ${describe(draw.random)}`,
+      `"options.draw.random" expected a function that returns numbers in [0, 1), got ${describe(random)}`,
     )
-  const temperature = draw.temperature ?? 1
-  assertNumber(temperature, {
-    name: 'options.draw.temperature',
-    expected: 'a number above 0',
-    holds: (t) => t > 0,
-  })
-  return { random: draw.random, temperature }
+  return { random, ...resolveSampling(rules, { name: 'options.draw' }) }
 }
 
 function assertOneSequence(config: MarkedGenerationConfig, { forced }: { forced: boolean }): void {
@@ -180,10 +178,7 @@ function assertOneSequence(config: MarkedGenerationConfig, { forced }: { forced:
 }
 
 /** The marker has applied its sampling rules already, and what it left unmarked must be sampled, not taken greedily. */
-function assertPlainSampling(
-  config: MarkedGenerationConfig,
-  draw: { readonly temperature: number } | undefined,
-): void {
+function assertPlainSampling(config: MarkedGenerationConfig, draw: Required<Sampling> | undefined): void {
   const rule = 'this mark comes after temperature, top-k and top-p, which are options of createMarker'
   if (draw === undefined && config.do_sample !== true)
     throw new RangeError(
@@ -195,6 +190,8 @@ function assertPlainSampling(
     ['generationConfig.top_p', config['top_p'] ?? 1, 1],
     ['generationConfig.top_k', draw ? 0 : config['top_k'], 0],
     ['options.draw.temperature', draw?.temperature ?? 1, 1],
+    ['options.draw.topK', draw?.topK ?? 0, 0],
+    ['options.draw.topP', draw?.topP ?? 1, 1],
   ] as const
   for (const [name, value, expected] of wanted) {
     if (value !== expected)

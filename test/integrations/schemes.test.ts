@@ -198,7 +198,10 @@ describe.each(onDistribution)('%s: rows', (name, scheme) => {
     for (const row of rows) expect(marker.mark(row, [3])).toBe(true)
     for (let token = 0; token < vocabularySize; token++) {
       expect(rows[2]![token]).toBe(rows[1]![token])
-      expect(rows[0]![token]).toBe(Math.fround(rows[1]![token]!))
+      const [narrow, wide] = [rows[0]![token]!, rows[1]![token]!]
+      // Computed in float32: a weight is good to 2^-21, and so is what each of 30 rounds moves a logit by; then the sums are rounded.
+      if (name === 'gumbel') expect(narrow).toBe(Math.fround(wide))
+      else expect(Math.abs(narrow - wide)).toBeLessThan(31 * 2 ** -21 + Math.abs(wide) * 2 ** -22)
     }
   })
 

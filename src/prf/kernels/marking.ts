@@ -135,6 +135,17 @@ export function tournamentByKernels(
   row.set(kernels.floats.subarray(at.data / 4, at.data / 4 + count))
 }
 
+/** exp32 (src/exp32.ts) of each logit less the largest. */
+export function weighByKernels(kernels: Kernels, row: Float32Array, largest: number): Float32Array {
+  const { at, call } = kernels
+  const padded = multiple(row.length, 64)
+  const weights = at.data + 4 * padded
+  kernels.reserve(8 * padded)
+  copyIn(kernels, row, { count: row.length, padded })
+  call['weigh']!(weights, at.data, padded, largest)
+  return kernels.floats.slice(weights / 4, weights / 4 + row.length)
+}
+
 function copyIn(
   kernels: Kernels,
   row: Float32Array,
