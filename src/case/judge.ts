@@ -7,7 +7,6 @@ import { type Countable, countable } from '../detect/countable.ts'
 import { canonicalJson, type Digest } from '../digest.ts'
 import { windowRuleOf } from '../distill/as-planned.ts'
 import { type Attribution, type AttributionCandidate, attribute } from '../distill/attribution.ts'
-import { type Exposure, exposureOf } from '../distill/exposure.ts'
 import {
   type Observations,
   rowObservations,
@@ -19,6 +18,7 @@ import { parseJson } from '../json.ts'
 import { assertMarkKeys, type MarkKey } from '../keys/mark-key.ts'
 import { type Profile, parseProfile, profileDigest } from '../keys/profile.ts'
 import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
+import { type Exposure, exposureOf } from '../plan/exposure.ts'
 import { type Plan, parsePlan, promptsDigest } from '../plan/plan.ts'
 import { type AnswerLog, parseAnswers, parsePrompts, parseReferences } from '../suspect/answers.ts'
 import { fieldsOf, readWholeJsonLines } from '../suspect/lines.ts'

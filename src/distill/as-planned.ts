@@ -9,10 +9,10 @@ import { canonicalJson } from '../digest.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import type { MarkKey } from '../keys/mark-key.ts'
 import { type Profile, roleRanges } from '../keys/profile.ts'
+import { assertExposure, type Exposure } from '../plan/exposure.ts'
 import { isOrdered, type Plan, promptsDigest } from '../plan/plan.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
-import { assertExposure, type Exposure } from './exposure.ts'
 import type { Observations } from './observations.ts'
 
 /**

@@ -11,6 +11,17 @@ export {
   type PowerEstimate,
   type PowerQuestion,
 } from '../plan/estimate-power.ts'
+export { type Exposure, exposureOf } from '../plan/exposure.ts'
+export {
+  type CountedText,
+  createExposureCounter,
+  type ExposureCounter,
+  type ExposureCounterOptions,
+  type ExposureHeader,
+  exposureHeader,
+  mergeExposures,
+  parseExposure,
+} from '../plan/exposure-index.ts'
 export type {
   Budget,
   FamilyMember,
@@ -55,7 +66,6 @@ export type {
 } from './conclusion.ts'
 export type { DecoyExhibit, Uniformity } from './decoys.ts'
 export type { Detectable } from './detectable.ts'
-export { type Exposure, exposureOf } from './exposure.ts'
 export {
   type AlignedLists,
   type AlignedText,

@@ -8,7 +8,7 @@ import { dirname, relative, resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson } from '../../src/digest.ts'
-import { exposureOf } from '../../src/distill/exposure.ts'
+import { exposureOf } from '../../src/plan/exposure.ts'
 import {
   createPlan,
   type Plan,

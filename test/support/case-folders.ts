@@ -4,10 +4,10 @@
 import seedrandom from 'seedrandom'
 import { formatCase } from '../../src/case/case-file.ts'
 import { canonicalJson } from '../../src/digest.ts'
-import { exposureOf } from '../../src/distill/exposure.ts'
 import { createMarker } from '../../src/integrations/marker.ts'
 import { deriveMarkKeys, type MarkKey } from '../../src/keys/mark-key.ts'
 import { createProfile, type Profile, profileDigest } from '../../src/keys/profile.ts'
+import { exposureOf } from '../../src/plan/exposure.ts'
 import { type Access, createPlan, type Plan, type PlanOptions, planDigest } from '../../src/plan/plan.ts'
 import {
   formatAnswer,

@@ -4,7 +4,6 @@
  */
 import { type ContrastScale, contrastPairs } from '../../../src/distill/contrast.ts'
 import { countPairs } from '../../../src/distill/count.ts'
-import type { Exposure } from '../../../src/distill/exposure.ts'
 import {
   type Observations,
   rowObservations,
@@ -14,6 +13,7 @@ import {
 } from '../../../src/distill/observations.ts'
 import type { WeightedPairs } from '../../../src/distill/pairs.ts'
 import { ownPairs, weightedScoreSum } from '../../../src/distill/score-pairs.ts'
+import type { Exposure } from '../../../src/plan/exposure.ts'
 import { schemeOf } from '../../../src/schemes/from-profile.ts'
 import { lnUpperTail, nullMean } from '../../../src/stats/tail.ts'
 import { lnWeightedTailBound, weightedVariance } from '../../../src/stats/weighted.ts'

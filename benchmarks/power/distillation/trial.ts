@@ -1,7 +1,7 @@
 /** Judges every suspect whose answers are there, under its key; what was judged by the same code is read back. */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { exposureOf } from '../../../src/distill/exposure.ts'
+import { exposureOf } from '../../../src/plan/exposure.ts'
 import { type KeyedMark, markName } from '../detection/corpora.ts'
 import { cachedJson, openCache } from './cache.ts'
 import { type Charge, type Court, judge } from './judge.ts'

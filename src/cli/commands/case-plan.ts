@@ -1,9 +1,9 @@
 /** `case plan`: what will be asked and how it will be judged, fixed before the first question. */
 import { join } from 'node:path'
 import { canonicalJson } from '../../digest.ts'
-import { exposureOf } from '../../distill/exposure.ts'
 import type { Profile } from '../../keys/profile.ts'
 import { estimatePlanPower, formatPower } from '../../plan/estimate-power.ts'
+import { exposureOf } from '../../plan/exposure.ts'
 import { createPlan, type Plan, type PlanOptions, planDigest } from '../../plan/plan.ts'
 import { schemeOf } from '../../schemes/from-profile.ts'
 import { formatPrompts } from '../../suspect/answers.ts'

@@ -16,13 +16,13 @@ import { createTupleSet } from '../tuple-set.ts'
 
 declare const unmarked: unique symbol
 
-/** Counts of windows in unmarked text; made by {@link exposureOf} only. Frozen. */
+/** Counts of windows in unmarked text; made by {@link exposureOf} or read by `parseExposure`, and by nobody else. Frozen. */
 export interface Exposure {
   readonly [unmarked]: true
   readonly contextWidth: number
   /** Ids counted over. */
   readonly tokens: number
-  /** SHA-256 of the documents, one JSON array of ids a line. */
+  /** SHA-256 of the documents, one JSON array of ids a line; of an index file, of its bytes. A plan names it, so that counts cannot change afterwards. */
   readonly digest: Digest
   /** Where the text is from, in words. */
   readonly origin: string
@@ -69,16 +69,26 @@ export function exposureOf(
       counts[index] = (counts[index] ?? 0) + 1
     }
   }
-  const exposure = Object.freeze({
+  return mintExposure({
     contextWidth,
     tokens,
     digest: `sha256:${bytesToHex(digest.digest())}` as const,
     origin,
-    count(window: Context): number {
-      if (window.length !== contextWidth)
-        throw new RangeError(`"window" expected ${contextWidth} ids, got ${window.length}`)
+    count(window) {
       const index = windows.find(window)
       return index === undefined ? 0 : counts[index]!
+    },
+  })
+}
+
+/** Makes an exposure of counts. For those who counted windows of unmarked text, or read such counts; nobody else. */
+export function mintExposure({ count, ...about }: Omit<Exposure, typeof unmarked>): Exposure {
+  const exposure = Object.freeze({
+    ...about,
+    count(window: Context): number {
+      if (window.length !== about.contextWidth)
+        throw new RangeError(`"window" expected ${about.contextWidth} ids, got ${window.length}`)
+      return count(window)
     },
   }) as Exposure
   minted.add(exposure)
@@ -88,5 +98,7 @@ export function exposureOf(
 /** Refuses counts that were made elsewhere: they could be of marked text, or of pairs. */
 export function assertExposure(exposure: unknown, { name }: { name: string }): asserts exposure is Exposure {
   if (typeof exposure !== 'object' || exposure === null || !minted.has(exposure))
-    throw new TypeError(`"${name}" expected an exposure made by exposureOf(), got ${describe(exposure)}`)
+    throw new TypeError(
+      `"${name}" expected an exposure made by exposureOf() or parseExposure(), got ${describe(exposure)}`,
+    )
 }

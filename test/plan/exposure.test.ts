@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { utf8ToBytes } from '../../src/bytes.ts'
 import { digestBytes } from '../../src/digest.ts'
-import { assertExposure, exposureOf } from '../../src/distill/exposure.ts'
+import { assertExposure, exposureOf } from '../../src/plan/exposure.ts'
 import { expectRefusal, wrongValues } from '../support/wrong-values.ts'
 
 const options = { contextWidth: 2, vocabularySize: 5, origin: 'answers with the mark off' }
