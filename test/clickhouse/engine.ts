@@ -15,6 +15,7 @@ export const PASSWORD = 'correct horse'
 export interface Engine {
   readonly url: string
   kill(): Promise<void>
+  /** Nothing where it runs. */
   start(): Promise<void>
   /** Ends it and removes its data. */
   remove(): Promise<void>
@@ -22,8 +23,10 @@ export interface Engine {
 
 export async function startEngine(): Promise<Engine> {
   const folder = mkdtempSync(join(tmpdir(), 'dyetrace-engine-'))
-  let child: ChildProcess
+  let child: ChildProcess | undefined
   let port = 0
+  let starting: Promise<void> | undefined
+  const isAlive = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null
   const start = async (): Promise<void> => {
     child = spawn(
       process.execPath,
@@ -35,18 +38,18 @@ export async function startEngine(): Promise<Engine> {
     )
     port = await new Promise<number>((resolve, reject) => {
       let said = ''
-      child.stdout!.on('data', (text) => {
+      child!.stdout!.on('data', (text) => {
         said += text
         const [, found] = /port (\d+)\n/.exec(said) ?? []
         if (found !== undefined) resolve(Number(found))
       })
-      child.once('exit', (code) => reject(new Error(`the engine ended with code ${code}: ${said}`)))
+      child!.once('exit', (code) => reject(new Error(`the engine ended with code ${code}`)))
     })
   }
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
+    if (!isAlive()) return
+    const gone = once(child!, 'exit')
+    child!.kill(signal)
     await gone
   }
   await start()
@@ -55,7 +58,11 @@ export async function startEngine(): Promise<Engine> {
       return `http://127.0.0.1:${port}`
     },
     kill: () => end('SIGKILL'),
-    start,
+    async start() {
+      if (isAlive()) return starting
+      starting = start()
+      return starting
+    },
     async remove() {
       await end('SIGTERM')
       rmSync(folder, { recursive: true, force: true })
