@@ -11,6 +11,7 @@ import { caseStatus } from './commands/case-status.ts'
 import { caseTest } from './commands/case-test.ts'
 import { detect } from './commands/detect.ts'
 import { doctor } from './commands/doctor.ts'
+import { exposure } from './commands/exposure.ts'
 import { identify } from './commands/identify.ts'
 import { keygen } from './commands/keygen.ts'
 import {
@@ -26,6 +27,7 @@ import {
 } from './commands/keys.ts'
 import { mark } from './commands/mark.ts'
 import { profileCreate, profileShow, profileTokenizer } from './commands/profile.ts'
+import { scan } from './commands/scan.ts'
 
 /** Words that have commands below them: path, summary, description. */
 export const GROUPS: readonly (readonly [path: string, summary: string, about: string])[] = [
@@ -69,9 +71,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   mark,
   detect,
   identify,
+  scan,
   doctor,
   calibrate,
   attack,
+  exposure,
   caseNew,
   casePlan,
   caseCollect,

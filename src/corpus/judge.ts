@@ -322,7 +322,7 @@ function tableOf(
 function accountOf(
   parts: readonly DonePart[],
   { streams }: ScanHeader,
-): Pick<ScanAccount, 'streams' | 'parts' | 'documents' | 'ids' | 'skipped' | 'firstSkips'> {
+): Pick<ScanAccount, 'sources' | 'parts' | 'documents' | 'ids' | 'skipped' | 'firstSkips'> {
   const skipped: Partial<Record<ScanSkipReason, number>> = {}
   const firstSkips: ScanAccount['firstSkips'][number][] = []
   let [documents, ids] = [0, 0]
@@ -334,7 +334,8 @@ function accountOf(
     for (const { source = streams[account.stream]!.name, row, reason, message } of account.firstSkips)
       if (firstSkips.length < MOST_SKIPS) firstSkips.push({ source, row, reason, message })
   }
-  return { streams: streams.length, parts: parts.length, documents, ids, skipped, firstSkips }
+  const sources = streams.reduce((total, { files }) => total + Math.max(1, files.length), 0)
+  return { sources, parts: parts.length, documents, ids, skipped, firstSkips }
 }
 
 /** A "no" only where something could have been seen. */

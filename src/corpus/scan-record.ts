@@ -49,7 +49,8 @@ export interface ScannedGroup {
 
 /** What was read. */
 export interface ScanAccount {
-  readonly streams: number
+  /** Files, or 1 where a caller gave documents. */
+  readonly sources: number
   readonly parts: number
   /** Documents that were read, repeats included. */
   readonly documents: number

@@ -46,6 +46,8 @@ describe('the story', () => {
       'detect letter.txt',
       'detect answers',
       'identify letter.txt',
+      'scan answers',
+      'scan --merge',
       'doctor letter.txt',
       'case test',
       'case verify',

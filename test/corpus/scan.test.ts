@@ -207,7 +207,7 @@ describe('shards', () => {
   test('the whole is that of identify on all documents', () => {
     const documents = corpora.flat().map(({ ids }) => ({ ids: ids! }))
     expect(verdictsOf(whole)).toEqual(wholeOf(documents, own))
-    expect(whole.account).toMatchObject({ documents: documents.length, parts: 5, streams: 3, skipped: {} })
+    expect(whole.account).toMatchObject({ documents: documents.length, parts: 5, sources: 3, skipped: {} })
     expect(whole.account.ids).toBe(documents.reduce((total, { ids }) => total + ids.length, 0))
     const distinct = new Set(documents.map(({ ids }) => ids.join())).size
     expect(whole.account.repeated).toBe(documents.length - distinct)

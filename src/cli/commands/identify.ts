@@ -107,7 +107,11 @@ export const identify: CommandSpec = {
   },
 }
 
-async function candidatesOf(call: Call, tokenizer: ReadTokenizer | undefined): Promise<readonly KnownMark[]> {
+/** The marks of `--ring`, `--mark` and `--engine`, each key once. */
+export async function candidatesOf(
+  call: Call,
+  tokenizer: ReadTokenizer | undefined,
+): Promise<readonly KnownMark[]> {
   const { environment } = call
   const lane = call.integer('lane', { max: 511 })
   const marks: KnownMark[] = []
@@ -137,11 +141,14 @@ async function candidatesOf(call: Call, tokenizer: ReadTokenizer | undefined): P
       throw new InputError(`configuration ${named(file)}: ${(error as Error).message}`)
     }
   }
-  // One key in a ring and in a file is one test.
-  const distinct = new Map(marks.map((mark) => [testOf(mark), mark]))
-  return [...distinct.values()].map(({ profile, key }) =>
+  return distinctMarks(marks).map(({ profile, key }) =>
     lane === undefined || lane >= key.format.lanes ? { profile, key } : { profile, key, lanes: [lane] },
   )
+}
+
+/** One key in a ring and in a file is one test. */
+export function distinctMarks(marks: readonly KnownMark[]): readonly KnownMark[] {
+  return [...new Map(marks.map((mark) => [testOf(mark), mark])).values()]
 }
 
 function testOf({ profile, key }: KnownMark): string {
