@@ -10,6 +10,7 @@ import type { ScanProgress } from '../../corpus/work-off.ts'
 import type { KnownMark } from '../../detect/identify.ts'
 import type { Call, CommandSpec, Outcome } from '../call.ts'
 import { shown } from '../call.ts'
+import { CLUSTER_OPTIONS, clusterStore } from '../cluster-store.ts'
 import { EXIT, InputError, UnfinishedError } from '../exit.ts'
 import { at, named } from '../files.ts'
 import { readMarkKeys, readProfile } from '../marks.ts'
@@ -68,6 +69,7 @@ export const scan: CommandSpec = {
     { flags: '--shard <i/n>', says: 'do one of n parts of the work, and judge nothing; needs --out' },
     { flags: '--merge', says: 'judge folders of --out together' },
     { flags: '--partial', says: 'with --merge: judge what is there though parts are missing' },
+    ...CLUSTER_OPTIONS,
     { flags: '--memory <size>', says: 'about how much may be used, as in 4GiB (default 2GiB)' },
     { flags: '--workers <n>', says: 'threads; 0: none beside this one (default: one a processor)' },
     { flags: '--false-discovery-rate <q>', says: 'share of wrong documents in the list (default 0.01)' },
@@ -121,11 +123,21 @@ async function merged(call: Call, progress: ProgressLine): Promise<Outcome> {
   if (operands.length === 0)
     throw new InputError('option --merge: expected at least one folder of --out, got none')
   const marks = await marksOf(call, undefined)
-  const record = await mergeScans(
-    operands.map((folder) => at(environment, folder)),
-    { ...commonOf(call, marks, progress), ...decisionOf(call), partial: call.flag('partial') },
-  )
-  return outcomeOf(call, record)
+  const store = await clusterStore(call)
+  try {
+    const record = await mergeScans(
+      operands.map((folder) => at(environment, folder)),
+      {
+        ...commonOf(call, marks, progress),
+        ...decisionOf(call),
+        ...(store ? { store } : {}),
+        partial: call.flag('partial'),
+      },
+    )
+    return outcomeOf(call, record)
+  } finally {
+    await store?.close()
+  }
 }
 
 async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
@@ -143,6 +155,7 @@ async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
   const { profile } = marks[0]!
   if (tokenizer) assertTokenizerOf(profile, tokenizer, path!)
   const sources = await expandSources(operands, { cwd: environment.cwd })
+  const store = await clusterStore(call)
   const temporary =
     out === undefined && needsDisk(sources) ? await mkdtemp(join(tmpdir(), 'dyetrace-scan-')) : undefined
   const folder = out === undefined ? temporary : at(environment, out)
@@ -162,6 +175,7 @@ async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
     columns: { ...columnsOf(call), stdin: environment.stdin },
     ...(tokenizer ? { tokenizer: { json: tokenizer.json, config: tokenizer.config } } : {}),
     ...(folder === undefined ? {} : { folder }),
+    ...(store ? { store } : {}),
     ...readingOf(call, profile.vocabularySize),
     signal: stop.signal,
   }
@@ -183,6 +197,7 @@ async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
     return outcomeOf(call, await scanCorpus({ ...options, ...decisionOf(call) }))
   } finally {
     environment.interrupted.removeEventListener('abort', interrupt)
+    await store?.close()
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
   }
 }
