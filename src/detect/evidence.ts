@@ -40,7 +40,7 @@ export function gatherLanes(
   pairs: Uint32Array,
   { scheme, key, lanes }: { scheme: Scheme; key: MarkKey; lanes: readonly number[] },
 ): readonly Evidence[] {
-  const sums = new Float64Array(lanes.length)
+  const sums = lanes.map(() => 0)
   const keys = [key]
   const all = lanesOf(scheme)
   let n = 0
@@ -53,7 +53,7 @@ export function gatherLanes(
     const ofLanes = laneSums(own, { scheme, lanes: all, keys })
     for (let l = 0; l < lanes.length; l++) sums[l]! += ofLanes[lanes[l]!]!
   })
-  return Array.from(sums, (sum) => ({ sum, n, law: scheme.nullLaw }))
+  return sums.map((sum) => ({ sum, n, law: scheme.nullLaw }))
 }
 
 /** The pairs that {@link gatherEvidence} scores, and the score of each. */

@@ -52,20 +52,24 @@ export function eachBlock(
 }
 
 /**
- * Writes the field of each pair, in JavaScript.
- * @param out one word a pair. @param key 8 words.
+ * Writes fields of each pair, in JavaScript.
+ * @param out `read` words a pair. @param key 8 words. @param lane the first one that is read. @param read how many lanes from there on.
  */
 export function writePairFields(
   out: Uint32Array,
   pairs: Uint32Array,
-  { key, contextWidth, bits, lanes, lane }: FieldFormat & { key: Uint32Array; lane: number },
+  { key, format, lane, read }: { key: Uint32Array; format: FieldFormat; lane: number; read: number },
 ): void {
+  const { contextWidth, bits, lanes } = format
   const tokensPerBlock = BLOCK_BITS / (bits * lanes)
   const place = tokensPerBlock - 1
   const mask = 2 ** bits - 1
   eachBlock(pairs, { key, contextWidth, shift: Math.log2(tokensPerBlock) }, (block, token, i) => {
-    const offset = ((token & place) * lanes + lane) * bits
-    out[i] = (block[offset >>> 5]! >>> (offset & 31)) & mask
+    let offset = ((token & place) * lanes + lane) * bits
+    for (let at = i * read; at < (i + 1) * read; at++) {
+      out[at] = (block[offset >>> 5]! >>> (offset & 31)) & mask
+      offset += bits
+    }
   })
 }
 

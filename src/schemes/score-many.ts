@@ -10,14 +10,15 @@ import type { FieldFormat } from '../prf/fields.ts'
 import { type Kernels, kernels } from '../prf/kernels/kernels.ts'
 import {
   countZerosOfPlan,
-  emptySums,
   FEWEST_PAIRS,
   fieldsOfPlan,
   laneFieldsOfPlan,
   MOST_WORDS,
+  type PairFormat,
   type PairPlan,
   PLAN_PAIRS,
   planPairs,
+  sumLanes,
   wipePairs,
 } from '../prf/kernels/pair-kernels.ts'
 import { writePairFields } from '../prf/pair-fields.ts'
@@ -37,7 +38,7 @@ export function scoreSums(
 ): Float64Array {
   const sums = new Float64Array(keys.length)
   eachChunk(pairs, { scheme, lane }, ({ sum }) => {
-    for (const [k, key] of keys.entries()) sums[k]! += sum(key)
+    for (let k = 0; k < keys.length; k++) sums[k]! += sum(keys[k]!)
   })
   return sums
 }
@@ -80,8 +81,8 @@ export function laneSums(
   { scheme, lanes, keys }: { scheme: Scheme; lanes: number; keys: readonly MarkKey[] },
 ): Float64Array {
   const sums = new Float64Array(keys.length * lanes)
-  eachChunk(pairs, { scheme, lane: 0 }, ({ addLanes }) => {
-    for (const [k, key] of keys.entries()) addLanes(key, sums.subarray(k * lanes, (k + 1) * lanes))
+  eachChunk(pairs, { scheme, lane: 0, lanes }, ({ addLanes }) => {
+    for (let k = 0; k < keys.length; k++) addLanes(keys[k]!, sums, k * lanes)
   })
   return sums
 }
@@ -91,18 +92,23 @@ export function lanesOf({ bulk }: Scheme): number | undefined {
   return bulk && typeof bulk.fields !== 'function' ? bulk.fields.lanes : undefined
 }
 
+/** A scheme and a lane, or so many lanes from there on. */
+interface Asked extends Scored {
+  readonly lanes?: number
+}
+
 /** Pairs that are scored together. What a function gives is overwritten by the next call. */
 interface Chunk {
   /** Scores are units times this. */
   readonly unit: number
   units(key: MarkKey): ArrayLike<number>
   sum(key: MarkKey): number
-  /** Adds to the sums of all lanes. */
-  addLanes(key: MarkKey, sums: Float64Array): void
+  /** Adds to the sums of all lanes, which begin at `at`. */
+  addLanes(key: MarkKey, sums: Float64Array, at: number): void
 }
 
 /** Goes through the pairs chunk by chunk. `visit` calls nothing but the chunk: kernels have one memory. */
-function eachChunk(pairs: Uint32Array, scored: Scored, visit: (chunk: Chunk, from: number) => void): void {
+function eachChunk(pairs: Uint32Array, scored: Asked, visit: (chunk: Chunk, from: number) => void): void {
   const { scheme } = scored
   const stride = scheme.contextWidth + 1
   const count = pairs.length / stride
@@ -119,7 +125,7 @@ function eachChunk(pairs: Uint32Array, scored: Scored, visit: (chunk: Chunk, fro
   }
 }
 
-function chunksOf(scored: Scored, usable: Kernels | undefined): (pairs: Uint32Array) => Chunk {
+function chunksOf(scored: Asked, usable: Kernels | undefined): (pairs: Uint32Array) => Chunk {
   const { bulk } = scored.scheme
   if (!bulk) return (pairs) => pairByPair(pairs, scored)
   const { fields, rule } = bulk
@@ -138,7 +144,7 @@ function chunksOf(scored: Scored, usable: Kernels | undefined): (pairs: Uint32Ar
 }
 
 /** Any scheme: the definition. */
-function pairByPair(pairs: Uint32Array, { scheme, lane }: Scored): Chunk {
+function pairByPair(pairs: Uint32Array, { scheme, lane, lanes = 1 }: Asked): Chunk {
   const { contextWidth } = scheme
   const scores = new Float64Array(pairs.length / (contextWidth + 1))
   // One context serves all pairs of a chunk: every allocation counts.
@@ -154,28 +160,36 @@ function pairByPair(pairs: Uint32Array, { scheme, lane }: Scored): Chunk {
     unit: 1,
     units: (key) => units(key),
     sum: (key) => sumOf(units(key)),
-    addLanes(key, sums) {
-      for (let l = 0; l < sums.length; l++) sums[l]! += sumOf(units(key, l))
+    addLanes(key, sums, at) {
+      for (let l = 0; l < lanes; l++) sums[at + l]! += sumOf(units(key, l))
     },
   }
 }
 
 /** Fields of our own format, in JavaScript. */
-function byLoops(pairs: Uint32Array, format: FieldFormat & { lane: number }, rule: ScoreRule): Chunk {
-  const words = new Uint32Array(pairs.length / (format.contextWidth + 1))
+function byLoops(pairs: Uint32Array, format: PairFormat, rule: ScoreRule): Chunk {
+  const count = pairs.length / (format.contextWidth + 1)
   const unit = unitOfRule(rule)
-  const units = (key: MarkKey, lane = format.lane): Uint32Array => {
-    writePairFields(words, pairs, { ...format, key: markKeyWords(key), lane })
+  const scored = (key: MarkKey, { lane, read }: { lane: number; read: number }): Uint32Array => {
+    const words = new Uint32Array(count * read)
+    writePairFields(words, pairs, { key: markKeyWords(key), format, lane, read })
     scoreInPlace(words, words.length, rule)
     return words
   }
+  const units = (key: MarkKey): Uint32Array => scored(key, { lane: format.lane, read: 1 })
   return {
     unit,
-    units: (key) => units(key),
+    units,
     sum: (key) => sumOf(units(key)) * unit,
-    addLanes(key, sums) {
-      if (countsZeros(format, rule)) addZeroCounts(sums, pairs, { ...format, key: markKeyWords(key) })
-      else for (let l = 0; l < sums.length; l++) sums[l]! += sumOf(units(key, l)) * unit
+    addLanes(key, sums, at) {
+      const { lanes } = format
+      const own = sums.subarray(at, at + lanes)
+      if (countsZeros(format, rule)) {
+        addZeroCounts(own, pairs, { ...format, key: markKeyWords(key) })
+        return
+      }
+      const words = scored(key, { lane: 0, read: lanes })
+      for (let i = 0; i < words.length; i++) own[i % lanes]! += words[i]! * unit
     },
   }
 }
@@ -184,20 +198,20 @@ function byLoops(pairs: Uint32Array, format: FieldFormat & { lane: number }, rul
 function byPlan(usable: Kernels, plan: PairPlan, rule: ScoreRule): Chunk {
   const unit = unitOfRule(rule)
   const { count, format } = plan
+  const { lanes } = format
+  const counts = countsZeros(format, rule)
+  const sumsOf = (key: Uint32Array): number => {
+    if (counts) return countZerosOfPlan(usable, key, plan)
+    const words = laneFieldsOfPlan(usable, key, plan)
+    scoreByKernels(usable, words, count * lanes, rule)
+    return sumLanes(usable, { words, count, lanes })
+  }
   return {
     ...byFields(usable, count, rule, (key) => fieldsOfPlan(usable, markKeyWords(key), plan)),
-    addLanes(key, sums) {
-      const words = markKeyWords(key)
-      const { lanes } = format
-      const at = emptySums(usable, lanes)
-      if (countsZeros(format, rule)) countZerosOfPlan(usable, words, plan)
-      else {
-        const fields = laneFieldsOfPlan(usable, words, plan)
-        scoreByKernels(usable, fields, count * lanes, rule)
-        usable.call['addLanes']!(at, fields, count, lanes)
-      }
+    addLanes(key, sums, at) {
+      const from = sumsOf(markKeyWords(key)) / 8
       const { doubles } = usable
-      for (let l = 0; l < lanes; l++) sums[l]! += doubles[at / 8 + l]! * unit
+      for (let l = 0; l < lanes; l++) sums[at + l]! += doubles[from + l]! * unit
     },
   }
 }
@@ -224,8 +238,8 @@ function byFields(
       return usable.words.subarray(words, words + count)
     },
     // Other engines' formats have one lane.
-    addLanes(key, sums) {
-      sums[0]! += sum(key)
+    addLanes(key, sums, at) {
+      sums[at]! += sum(key)
     },
   }
 }

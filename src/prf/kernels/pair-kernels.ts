@@ -44,7 +44,10 @@ interface Layout {
   readonly end: number
 }
 
+let layout: Layout | undefined
+
 function layoutOf({ at: { data } }: Kernels): Layout {
+  if (layout?.pairs === data) return layout
   const pairs = data
   const groups = pairs + 4 * MOST_WORDS * PLAN_PAIRS
   const ends = groups + 16 * PLAN_PAIRS
@@ -52,7 +55,14 @@ function layoutOf({ at: { data } }: Kernels): Layout {
   const room = places + 2 * PLAN_PAIRS
   const sums = room + ROOM
   const fields = sums + 8 * LANES
-  return { pairs, groups, ends, places, room, sums, fields, end: fields + 4 * MOST_FIELDS * PLAN_PAIRS + 16 }
+  const end = fields + 4 * MOST_FIELDS * PLAN_PAIRS + 16
+  layout = { pairs, groups, ends, places, room, sums, fields, end }
+  return layout
+}
+
+// A million keys are loaded one by one: no call of a typed array's `set` each.
+function loadKey({ words, at: { key: to } }: Kernels, key: Uint32Array): void {
+  for (let i = 0; i < 8; i++) words[to / 4 + i] = key[i]!
 }
 
 /** Plans at most {@link PLAN_PAIRS} pairs, at least one. */
@@ -126,7 +136,7 @@ export function fieldsOfPlan(
 ): number {
   const at = layoutOf(kernels)
   const fields = fieldsAddress(kernels, count)
-  kernels.load(key)
+  loadKey(kernels, key)
   const { key: keyAt, state, blocks } = kernels.at
   const mask = 2 ** bits - 1
   kernels.call['pairFields']!(fields, keyAt, at.groups, at.ends, at.places, groups, mask, state, blocks)
@@ -141,7 +151,7 @@ export function laneFieldsOfPlan(
 ): number {
   const at = layoutOf(kernels)
   const fields = fieldsAddress(kernels, count * lanes)
-  kernels.load(key)
+  loadKey(kernels, key)
   const { key: keyAt, state, blocks } = kernels.at
   kernels.call['laneFields']!(
     fields,
@@ -159,23 +169,16 @@ export function laneFieldsOfPlan(
   return fields
 }
 
-/** Makes room for sums of so many lanes, all 0, and returns their address. */
-export function emptySums(kernels: Kernels, lanes: number): number {
-  const { sums } = layoutOf(kernels)
-  kernels.bytes.fill(0, sums, sums + 8 * lanes)
-  return sums
-}
-
-/** Adds to the sums of 32 to 512 one-bit lanes how many planned pairs have the bit 0; the plan's lane is 0. */
+/** Writes a double for each of 32 to 512 one-bit lanes: how many planned pairs have the bit 0; the plan's lane is 0. Returns their address. */
 export function countZerosOfPlan(
   kernels: Kernels,
   key: Uint32Array,
   { groups, count, format: { lanes } }: PairPlan,
-): void {
+): number {
   const at = layoutOf(kernels)
   // The room and the sums lie before the fields.
   fieldsAddress(kernels, 0)
-  kernels.load(key)
+  loadKey(kernels, key)
   const { key: keyAt, state, blocks } = kernels.at
   kernels.call['countZeros']!(
     at.sums,
@@ -190,6 +193,17 @@ export function countZerosOfPlan(
     blocks,
     at.room,
   )
+  return at.sums
+}
+
+/** Writes the sum of each lane of `count` rows of words, a double each. Returns their address. */
+export function sumLanes(
+  kernels: Kernels,
+  { words, count, lanes }: { words: number; count: number; lanes: number },
+): number {
+  const { sums } = layoutOf(kernels)
+  kernels.call['sumLanes']!(sums, words, count, lanes)
+  return sums
 }
 
 /** Overwrites the key and all that was computed under it. */

@@ -7,7 +7,7 @@
 import { fourBlocks, setKey } from './chacha8'
 import { setGroup } from './pairs'
 
-/** Adds the counts of planned pairs, at most 2^16, to `lanes` doubles. The plan's offset is 0. */
+/** Writes the counts of planned pairs, at most 2^16, as `lanes` doubles. The plan's offset is 0. */
 export function countZeros(
   sums: usize,
   key: usize,
@@ -144,9 +144,9 @@ function addCounts(sums: usize, planes: usize, words: usize, top: usize, pairs: 
         count = i32x4.sub(i32x4.add(count, count), isSet)
       }
       count = i32x4.sub(all, count)
-      v128.store(sums, f64x2.add(v128.load(sums), f64x2.convert_low_i32x4_s(count)))
+      v128.store(sums, f64x2.convert_low_i32x4_s(count))
       const high = i8x16.shuffle(count, count, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)
-      v128.store(sums, f64x2.add(v128.load(sums, 16), f64x2.convert_low_i32x4_s(high)), 16)
+      v128.store(sums, f64x2.convert_low_i32x4_s(high), 16)
       sums += 32
       bit = i32x4.shl(bit, 4)
     }

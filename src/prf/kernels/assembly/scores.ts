@@ -79,8 +79,9 @@ export function sumOf(words: usize, count: u32): f64 {
   return <f64>sum
 }
 
-/** Adds `count` rows of `lanes` words to as many doubles. */
-export function addLanes(sums: usize, words: usize, count: u32, lanes: u32): void {
+/** Adds up `count` rows of `lanes` words, into as many doubles. */
+export function sumLanes(sums: usize, words: usize, count: u32, lanes: u32): void {
+  memory.fill(sums, 0, <usize>lanes << 3)
   for (let i: u32 = 0; i < count; i++) {
     for (let lane: usize = 0; lane < <usize>lanes; lane++) {
       const at = sums + (lane << 3)
