@@ -20,6 +20,7 @@ export type {
   ScanAccount,
   ScannedDocument,
   ScannedGroup,
+  ScannedShare,
   ScannedTest,
   ScanRecord,
   SmallestDocument,

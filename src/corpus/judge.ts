@@ -12,6 +12,7 @@ import { profileDigest } from '../keys/profile.ts'
 import { assertScoreSum, lnLeastTail } from '../stats/tail.ts'
 import type { Crew } from './crew.ts'
 import { type DonePart, eachDocument } from './distinct-documents.ts'
+import { estimateShares } from './estimate-share.ts'
 import { missingParts } from './missing.ts'
 import { type Question, unitOf } from './question.ts'
 import type { ScanRecords } from './records.ts'
@@ -77,6 +78,7 @@ export async function judge(judged: Judged, rule: JudgeRule): Promise<ScanRecord
     alpha: alphaEach.document,
     level: rule.falseDiscoveryRate,
   })
+  const shares = await estimateShares(parts, { question, records, tests })
   return deepFrozen({
     format: 'dyetrace/scan-1',
     scan: header.scan,
@@ -86,6 +88,7 @@ export async function judge(judged: Judged, rule: JudgeRule): Promise<ScanRecord
     tests,
     smallest,
     found,
+    shares,
     groups,
     account: { ...account, ...counts },
     ...(missing ? { missing } : {}),

@@ -39,6 +39,23 @@ export interface SmallestDocument {
   readonly document?: ScannedDocument
 }
 
+/** How many documents carry a mark, from a sample of distinct documents that are long enough. */
+export interface ScannedShare {
+  readonly test: number
+  /** Documents of the sample, and how many of them had enough pairs of their own. */
+  readonly sampled: number
+  readonly documents: number
+  readonly tooShort: number
+  /** Most likely share and its interval; null where no document was long enough. */
+  readonly share: number | null
+  readonly interval: { readonly lower: number; readonly upper: number } | null
+  readonly confidence: 0.95
+  /** Effect of a typical marked document; null where the share is 0. */
+  readonly effect: number | null
+  /** At least so many documents of the sample are marked, whatever marked documents are like (97.5 %). */
+  readonly atLeast: number
+}
+
 /** Documents of one value of the group column. */
 export interface ScannedGroup {
   readonly group: string
@@ -99,6 +116,8 @@ export interface ScanRecord {
     /** The first of them, smallest p first. */
     readonly documents: readonly ScannedDocument[]
   }
+  /** Of the tests that show most, at most four: picked after looking, so none of them is a finding by itself. */
+  readonly shares: readonly ScannedShare[]
   /** By the group column; null where there is none, or it has too many values for a table. */
   readonly groups: readonly ScannedGroup[] | null
   readonly account: ScanAccount

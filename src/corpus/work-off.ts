@@ -32,9 +32,12 @@ export interface PartAccount {
   readonly firstSkips: readonly SkippedRow[]
   /** Pairs by reading, each once within the part. */
   readonly pairs: readonly number[]
-  /** Digests of what was read, and of the documents' lines. */
+  /** Digests of what was read, of the documents' lines, and of those kept whole. */
   readonly input: Digest
   readonly lines: Digest
+  readonly sample: Digest
+  /** Every document whose name's first word is smaller is kept whole. */
+  readonly sampledBelow: number
 }
 
 /** How far a scan is. */
@@ -49,6 +52,9 @@ export interface ScanProgress {
   readonly bytes: number
   readonly bytesDone: number
 }
+
+/** What the list of a part's documents that are kept whole is called, behind the part's name. */
+export const SAMPLE = '-sample'
 
 /** Places that a part's record has room for. */
 const MOST_SKIPS = 5
@@ -134,7 +140,10 @@ export async function workOff(options: WorkOffOptions): Promise<void> {
       pairs: worked.blocks.map(({ pairs, contextWidth }) => pairs.length / (contextWidth + 1)),
       input: part.input,
       lines: digestBytes(utf8ToBytes(worked.lines)),
+      sample: digestBytes(utf8ToBytes(worked.sample)),
+      sampledBelow: worked.sampledBelow,
     }
+    await records.putLines(`${part.name}${SAMPLE}`, worked.sample)
     await records.putLines(part.name, worked.lines)
     const record: PartRecord = { name: part.name, scan, account: { ...account } }
     await store.put(record, worked.blocks)

@@ -70,6 +70,13 @@ export interface DocumentLine {
   readonly passages?: readonly FoundPassage[]
 }
 
+/** A document that is kept whole, for the question how many are marked. */
+export interface SampledDocument {
+  readonly hash: string
+  readonly ids: readonly number[]
+  readonly promptLength?: number
+}
+
 /** What came of a part. */
 export interface PartWork {
   /** A {@link DocumentLine} a line. */
@@ -78,7 +85,14 @@ export interface PartWork {
   readonly ids: number
   readonly skipped: readonly SkippedRow[]
   readonly blocks: readonly PairBlock[] | readonly ScoredBlock[]
+  /** The documents of the smallest names, a {@link SampledDocument} a line. */
+  readonly sample: string
+  /** Every document whose name's first word is smaller is in the sample. */
+  readonly sampledBelow: number
 }
+
+/** Documents of a part that are kept whole. Names are digests of ids, so which ones these are is drawn by the texts and blind to every key. */
+const MOST_SAMPLED = 256
 
 /** Passages are looked for in documents whose p-value is at most this. */
 const LN_LOCALISED: number = Math.log(1e-6)
@@ -95,6 +109,7 @@ export function workOn(
   )
   const skipped: SkippedRow[] = []
   const lines: string[] = []
+  const sample = createSample()
   let ids = 0
   for (const document of documents) {
     const read = idsOf(document, question, encode)
@@ -104,7 +119,9 @@ export function workOn(
       continue
     }
     ids += read.ids.length
-    lines.push(JSON.stringify(lineOf(document, read, question, collected)))
+    const line = lineOf(document, read, question, collected)
+    lines.push(JSON.stringify(line))
+    if (line.tested > 0) sample.add(line.hash, read)
   }
   return {
     lines: lines.map((line) => `${line}\n`).join(''),
@@ -112,6 +129,43 @@ export function workOn(
     ids,
     skipped,
     blocks: blocksOf(collected, question, wants),
+    ...sample.taken(),
+  }
+}
+
+/** Keeps the documents of the smallest names, each name once. */
+function createSample(): {
+  add(hash: string, document: ReadIds): void
+  taken(): Pick<PartWork, 'sample' | 'sampledBelow'>
+} {
+  const kept = new Map<string, ReadIds>()
+  // Names in their order, and the first that has no room.
+  const shrink = (): string | undefined => {
+    const names = [...kept.keys()].sort()
+    for (const name of names.slice(MOST_SAMPLED + 1)) kept.delete(name)
+    return names[MOST_SAMPLED]
+  }
+  return {
+    add(hash, document) {
+      kept.set(hash, document)
+      if (kept.size > 4 * MOST_SAMPLED) shrink()
+    },
+    taken() {
+      const first = shrink()
+      const names = [...kept.keys()].sort().slice(0, MOST_SAMPLED)
+      const lines = names.map((hash) => {
+        const { ids, promptLength } = kept.get(hash)!
+        return JSON.stringify({
+          hash,
+          ids: Array.from(ids),
+          ...(promptLength === undefined ? {} : { promptLength }),
+        } satisfies SampledDocument)
+      })
+      return {
+        sample: lines.map((line) => `${line}\n`).join(''),
+        sampledBelow: first === undefined ? 2 ** 32 : Number.parseInt(first.slice(0, 8), 16),
+      }
+    },
   }
 }
 

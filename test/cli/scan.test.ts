@@ -126,6 +126,7 @@ describe('wrong words', () => {
     [`--merge nowhere ${MODEL}`, /--merge: expected no --tokenizer/],
     [KEYS, /expected at least one file/],
     ['data --tokenizer teacher', /expected --profile and --key, --ring, --mark or --engine/],
+    [`data ${MODEL} --engine vllm=x.json --out y`, /--engine: expected --mark PROFILE=FILE instead/],
     ['data --key acme.mark.json', /--key: expected --profile/],
     ['data --profile acme.profile.json', /--profile: expected --key/],
     [`nothing-there ${MODEL}`, /expected a file, a folder or a pattern/],

@@ -197,6 +197,48 @@ describe('the list of documents', () => {
   })
 })
 
+describe('the share of marked documents', () => {
+  const own = markOf({ vocabularySize: 5000 })
+  const marks = [{ profile: own.profile, key: own.keys[0]! }]
+  const random = seedrandom('share')
+  // A tenth of 400 is marked, far beyond doubt: the interval is that of 40 ones among 400, about 0.07 to 0.13.
+  const texts = Array.from({ length: 400 }, (_, i) =>
+    i % 10 === 0
+      ? markedIds(own, { length: 130, choices: 10, seed: i })
+      : Array.from({ length: 130 }, () => Math.floor(5000 * random())),
+  )
+
+  const options = { marks, workers: 0, block: { rows: 37, size: 2 ** 22 } }
+
+  test('is found from documents whose pairs are their own, each once; and is 0 where nothing is marked', async () => {
+    const { shares } = await scanCorpus({ ...options, documents: documentsOf(texts) })
+    const [of] = shares
+    expect(of).toMatchObject({ test: 0, documents: 400, sampled: 400, confidence: 0.95 })
+    expect(of!.interval!.lower).toBeGreaterThan(0.06)
+    expect(of!.interval!.lower).toBeLessThan(0.1)
+    expect(of!.interval!.upper).toBeGreaterThan(0.1)
+    expect(of!.interval!.upper).toBeLessThan(0.15)
+    expect(of!.atLeast).toBeGreaterThan(30)
+    expect(of!.atLeast).toBeLessThanOrEqual(40)
+    const twice = await scanCorpus({ ...options, documents: documentsOf([...texts, ...texts]) })
+    expect(twice.shares).toEqual(shares)
+    const clean = documentsOf(texts.filter((_, i) => i % 10 !== 0))
+    expect((await scanCorpus({ ...options, documents: clean })).shares[0]).toMatchObject({
+      atLeast: 0,
+      interval: { lower: 0 },
+    })
+  })
+
+  test('is of a sample where there are many documents, drawn by their ids', async () => {
+    const whole = { marks, workers: 0, documents: documentsOf(texts) }
+    const [of] = (await scanCorpus(whole)).shares
+    expect(of).toMatchObject({ sampled: 256, documents: 256 })
+    // In another order another document is first, but the sample is the same.
+    const turned = documentsOf(texts.toReversed())
+    expect((await scanCorpus({ ...whole, documents: turned })).shares).toEqual([of])
+  })
+})
+
 describe('what a scan refuses', () => {
   const own = markOf({ vocabularySize: VOCABULARY })
   const marks = [{ profile: own.profile, key: own.keys[0]! }]

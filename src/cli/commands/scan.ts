@@ -92,6 +92,7 @@ export const scan: CommandSpec = {
     'tests?': 'a verdict on each key and lane over the whole corpus',
     'smallest?': 'whether some document carries a mark by itself, and the one that shows most',
     'found?': 'documents that carry a mark, for screening: level, count, the first 100',
+    'shares?': 'share of marked documents with its interval, for the keys and lanes that show most',
     'groups?': 'counts by the group column, or null',
     'account?': 'what was read and what was left out, and why',
     'missing?': 'with --partial: shards and parts that are not there',
@@ -157,7 +158,9 @@ async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
   const sources = await expandSources(operands, { cwd: environment.cwd })
   const store = await clusterStore(call)
   const temporary =
-    out === undefined && needsDisk(sources) ? await mkdtemp(join(tmpdir(), 'dyetrace-scan-')) : undefined
+    out === undefined && !store && needsDisk(sources)
+      ? await mkdtemp(join(tmpdir(), 'dyetrace-scan-'))
+      : undefined
   const folder = out === undefined ? temporary : at(environment, out)
   const stop = new AbortController()
   const interrupt = (): void => {
@@ -218,6 +221,11 @@ async function marksOf(call: Call, tokenizer: ReadTokenizer | undefined): Promis
   const files = call.list('key')
   if (path === undefined && files.length > 0)
     throw new InputError('option --key: expected --profile beside it, got none')
+  // Its profile is of this moment, and another call's would be another.
+  if (call.list('engine').length > 0 && (call.flag('merge') || call.option('out') !== undefined))
+    throw new InputError(
+      'option --engine: expected --mark PROFILE=FILE instead, as a scan that is kept names its profiles, got an engine without one',
+    )
   const marks: KnownMark[] = []
   if (path !== undefined) {
     if (files.length === 0) throw new InputError('option --profile: expected --key beside it, got none')
@@ -330,7 +338,7 @@ function durationOf(milliseconds: number): string {
 }
 
 function outcomeOf(call: Call, record: ScanRecord): Outcome {
-  const { decision, tests, smallest, found, groups, account, alpha, missing } = record
+  const { decision, tests, smallest, found, shares, groups, account, alpha, missing } = record
   const { colors } = call
   const lines: string[] = []
   const ranked = [...tests].sort(({ verdict: { lnP: a } }, { verdict: { lnP: b } }) =>
@@ -370,6 +378,11 @@ function outcomeOf(call: Call, record: ScanRecord): Outcome {
       '',
     )
   }
+  for (const { test, share, interval, documents } of shares)
+    if (share !== null && interval && (interval.lower > 0 || decision === 'evidence'))
+      lines.push(
+        `share of documents with the mark of key ${tests[test]!.verdict.keyId}: ${percentOf(share)} (95 %: ${percentOf(interval.lower)} to ${percentOf(interval.upper)}), from ${count(documents, 'document')}`,
+      )
   if (groups)
     lines.push(
       ...columns([
@@ -404,6 +417,10 @@ function outcomeOf(call: Call, record: ScanRecord): Outcome {
     )
   lines.push(meaning(decision, alpha))
   return { exit: exitOf(decision), json: { ...record }, text: lines.join('\n') }
+}
+
+function percentOf(share: number): string {
+  return `${Number((100 * share).toPrecision(2))} %`
 }
 
 function placeOf({ source, row }: ScannedDocument): string {
