@@ -8,6 +8,8 @@ export interface TupleSet {
   readonly size: number
   /** Index of the tuple, in the order of first insertion; adds it if it is new (then `size` grows by one). */
   indexOf(tuple: ArrayLike<number>): number
+  /** Adds tuples that lie one behind the other, `width` words each: as many calls of `indexOf`, without a view of each. */
+  addAll(tuples: Uint32Array): void
   /** Index of the tuple if it is in the set; adds nothing. */
   find(tuple: ArrayLike<number>): number | undefined
   /** All tuples, `size * width` words, in the order of insertion. */
@@ -46,19 +48,24 @@ export function createTupleSet(width: number): TupleSet {
     for (let index = 0; index < size; index++) slots[slotOf(words, index * width)] = index
   }
 
+  function add(source: ArrayLike<number>, start: number): number {
+    const slot = slotOf(source, start)
+    const known = slots[slot]!
+    if (known !== EMPTY) return known
+    slots[slot] = size
+    for (let j = 0; j < width; j++) words[size * width + j] = source[start + j]!
+    size++
+    if (2 * size >= slots.length) grow()
+    return size - 1
+  }
+
   return {
     get size() {
       return size
     },
-    indexOf(tuple) {
-      const slot = slotOf(tuple, 0)
-      const known = slots[slot]!
-      if (known !== EMPTY) return known
-      slots[slot] = size
-      for (let j = 0; j < width; j++) words[size * width + j] = tuple[j]!
-      size++
-      if (2 * size >= slots.length) grow()
-      return size - 1
+    indexOf: (tuple) => add(tuple, 0),
+    addAll(tuples) {
+      for (let at = 0; at < tuples.length; at += width) add(tuples, at)
     },
     find(tuple) {
       const known = slots[slotOf(tuple, 0)]!

@@ -20,6 +20,11 @@ function compare(width: number, tuples: readonly (readonly number[])[]): void {
   }
   const words = [...model.keys()].flatMap((text) => (width === 0 ? [] : text.split(',').map(Number)))
   expect(set.toWords()).toEqual(Uint32Array.from(words))
+  const atOnce = createTupleSet(width)
+  if (width > 0) atOnce.addAll(Uint32Array.from(tuples.flat()))
+  else for (const tuple of tuples) atOnce.indexOf(tuple)
+  expect(atOnce.size).toBe(set.size)
+  expect(atOnce.toWords()).toEqual(set.toWords())
 }
 
 describe('createTupleSet', () => {

@@ -283,12 +283,12 @@ function createPile(contextWidth: number, identityWidth: number | undefined): Pi
         ? { pairs: set.toWords(), identities: undefined }
         : { pairs: Uint32Array.from(kept), identities: set.toWords() },
     add(pairs, width, identity) {
+      if (!identity) {
+        set.addAll(pairs)
+        return
+      }
       for (let at = 0; at < pairs.length; at += stride) {
         const pair = pairs.subarray(at, at + stride)
-        if (!identity) {
-          set.indexOf(pair)
-          continue
-        }
         const known = set.size
         set.indexOf(identity.of(pair.subarray(0, width), pair[width]!))
         if (set.size > known) kept.push(...pair)

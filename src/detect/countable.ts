@@ -108,6 +108,7 @@ export function countable(
   }
   const scheme = schemeOf(checked, { lanes: 1 })
   const pairs = createTupleSet(contextWidth + 1)
+  const pair = new Uint32Array(contextWidth + 1)
   const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
   let seen = 0
   for (const [d, document] of documents.entries()) {
@@ -134,7 +135,11 @@ export function countable(
         // Asked first: the marker knew nothing of text, so a use that is lost was marked too, and a later one was not.
         const first = isFirst(context)
         if (isLost(i)) skipped.lost++
-        else if (!first || !isNew(pairs, [...Array.from(context), ids[i]!])) skipped.repeated++
+        else {
+          for (let j = 0; j < contextWidth; j++) pair[j] = context[j]!
+          pair[contextWidth] = ids[i]!
+          if (!first || !isNew(pairs, pair)) skipped.repeated++
+        }
       }
       if (ids[i] === options.endOfText) {
         skipped.afterEnd += ids.length - i - 1
