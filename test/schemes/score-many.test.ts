@@ -7,11 +7,13 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { MarkKey } from '../../src/keys/mark-key.ts'
 import { type KernelChoice, kernels, useKernels } from '../../src/prf/kernels/kernels.ts'
+import { engineSchemeOf } from '../../src/schemes/engines/from-engine-profile.ts'
 import { createGreenList } from '../../src/schemes/green-list.ts'
 import { createGumbel } from '../../src/schemes/gumbel.ts'
 import type { Scheme } from '../../src/schemes/scheme.ts'
 import { laneSums, scoreSums, scoresOf, weightedScoreSums } from '../../src/schemes/score-many.ts'
 import { createTournament } from '../../src/schemes/tournament.ts'
+import { ENGINE_SCHEMES, engineProfile, freshEngineKey } from '../support/engine-marks.ts'
 import { profileWithKey } from '../support/keys.ts'
 
 const PATHS: readonly KernelChoice[] = ['javascript', 'wasm']
@@ -136,6 +138,41 @@ describe.each(PATHS)('scoring many pairs, %s', (path) => {
     )
     expect(Array.from(laneSums(pairs, { scheme, lanes: 32, keys: [key] }))).not.toEqual(lanes)
   })
+})
+
+/** Marks of other engines that kernels know, at any width; a missing id, 2^32 - 1, may stand anywhere in a context. */
+const ofEngines = fc
+  .record({
+    name: fc.constantFrom('vLLM gumbel', 'vLLM SynthID', 'SGLang gumbel', 'SGLang dual'),
+    contextWidth: fc.integer({ min: 1, max: 11 }),
+    seed: fc.nat({ max: 1000 }),
+    probabilityA: fc.constantFrom(0, 0.25, 0.5, 1),
+    count: fc.oneof(fc.nat({ max: 40 }), fc.constantFrom(465, 466, 1025)),
+  })
+  .chain(({ name, contextWidth, seed, probabilityA, count }) => {
+    const changes = name === 'SGLang dual' ? { engine: { probabilityA } } : {}
+    const profile = engineProfile(name, { contextWidth, ...changes })
+    const word = fc.oneof(id, fc.constant(2 ** 32 - 1))
+    const length = count * (contextWidth + 1)
+    return fc.record({
+      scheme: fc.constant(engineSchemeOf(profile)),
+      key: fc.constant(freshEngineKey(profile, seed)),
+      pairs: fc.array(word, { minLength: length, maxLength: length }).map((words) => Uint32Array.from(words)),
+    })
+  })
+
+describe.each(PATHS)('marks of other engines, %s', (path) => {
+  property.prop([ofEngines], { numRuns: 150 })('scores and their sum', ({ scheme, key, pairs }) => {
+    useKernels(path)
+    const scores = scoresByDefinition(pairs, { scheme, key, lane: 0 })
+    expect(scoresOf(pairs, { scheme, lane: 0, key })).toEqual(scores)
+    expect(Array.from(scoreSums(pairs, { scheme, lane: 0, keys: [key] }))).toEqual([total(scores)])
+  })
+})
+
+test('every scheme whose fields kernels compute is tested here', () => {
+  const known = Object.keys(ENGINE_SCHEMES).filter((name) => engineSchemeOf(engineProfile(name)).bulk)
+  expect(known).toEqual(['vLLM gumbel', 'SGLang gumbel', 'SGLang dual', 'vLLM SynthID'])
 })
 
 describe('what stays in the memory of the kernels', () => {

@@ -60,9 +60,9 @@ function layoutOf({ at: { data } }: Kernels): Layout {
   return layout
 }
 
-// A million keys are loaded one by one: no call of a typed array's `set` each.
-function loadKey({ words, at: { key: to } }: Kernels, key: Uint32Array): void {
-  for (let i = 0; i < 8; i++) words[to / 4 + i] = key[i]!
+/** Loads at most 8 words of key. A million keys are loaded one by one: no call of a typed array's `set` each. */
+export function loadKey({ words, at: { key: to } }: Kernels, key: Uint32Array): void {
+  for (let i = 0; i < key.length; i++) words[to / 4 + i] = key[i]!
 }
 
 /** Plans at most {@link PLAN_PAIRS} pairs, at least one. */

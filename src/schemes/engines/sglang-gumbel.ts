@@ -19,6 +19,7 @@ import {
   murmurToken,
   murmurTokenClass,
 } from '../../prf/engines/murmur.ts'
+import { murmurFields } from '../../prf/kernels/engine-kernels.ts'
 import { raceWinner } from '../gumbel.ts'
 import type { Scheme } from '../scheme.ts'
 import { NO_TOKEN, scoreOfLevel, upTo } from './contexts.ts'
@@ -64,6 +65,11 @@ export function createSglangGumbel({
       logits[winner] = 0
     },
     score: (hash) => scoreOfLevel(hash, LEVELS),
+    bulk: {
+      fields: (kernels, pairs, key) =>
+        murmurFields(kernels, pairs, { key, contextWidth, threshold: threshold ?? LEVELS }),
+      rule: { kind: 'exponential', levels: LEVELS },
+    },
   })
 }
 

@@ -11,6 +11,7 @@ import { concatBytes, utf8ToBytes } from '../../bytes.ts'
 import type { EngineProfile } from '../../keys/engine-profile.ts'
 import { type MarkKey, markKeyWords } from '../../keys/mark-key.ts'
 import { createPhiloxWords, mantissaOf, uniformOfMantissa } from '../../prf/engines/philox.ts'
+import { philoxFields } from '../../prf/kernels/engine-kernels.ts'
 import { raceWinner } from '../gumbel.ts'
 import type { Scheme } from '../scheme.ts'
 import { exactScore, floorScore, generatedIds, NO_TOKEN, notWritten, scoreOfLevel } from './contexts.ts'
@@ -44,6 +45,10 @@ export function createVllmGumbel({ contextWidth, vocabularySize }: VllmGumbelPar
       logits[winner] = 0
     },
     score: (level) => scoreOfLevel(level, LEVELS),
+    bulk: {
+      fields: (kernels, pairs, key) => philoxFields(kernels, pairs, { key, contextWidth, shift: 8 }),
+      rule: { kind: 'exponential', levels: LEVELS },
+    },
   })
 }
 

@@ -5,6 +5,7 @@
 import type { EngineProfile } from '../../keys/engine-profile.ts'
 import { markKeyWords } from '../../keys/mark-key.ts'
 import { createPhiloxWords } from '../../prf/engines/philox.ts'
+import { philoxFields } from '../../prf/kernels/engine-kernels.ts'
 import type { Scheme } from '../scheme.ts'
 import { generatedIds, NO_TOKEN, notWritten } from './contexts.ts'
 
@@ -30,6 +31,10 @@ export function createVllmSynthId({
       let ones = 0
       for (let rest = bits; rest !== 0; rest = (rest & (rest - 1)) >>> 0) ones++
       return ones
+    },
+    bulk: {
+      fields: (kernels, pairs, key) => philoxFields(kernels, pairs, { key, contextWidth, shift: 0 }),
+      rule: { kind: 'ones', mask },
     },
   })
 }

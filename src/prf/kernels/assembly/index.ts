@@ -14,3 +14,4 @@ export { fieldsAt, gatherMasses, markGreenList, possible, race, scaleAndGatherMa
 export { countZeros } from './count-zeros'
 export { laneFields, pairFields, planPairs } from './pairs'
 export { scoresBelow, scoresExponential, scoresOnes, sumLanes, sumOf } from './scores'
+export { murmurFields, philoxFields } from './engines'
