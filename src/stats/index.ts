@@ -20,6 +20,7 @@ export { lnLugannaniRiceTail } from './lugannani-rice.ts'
 export { type AdjustedFamily, benjaminiHochberg, eBenjaminiHochberg, holm } from './multiplicity.ts'
 export { lnNormalUpperTail } from './normal.ts'
 export { criticalCount, power, sampleSize } from './power.ts'
+export { type MarkedShare, markedShare, type ShareBound, type ShareOptions } from './share.ts'
 export { lnUpperTail, nullMean, nullVariance, type ScoreSum } from './tail.ts'
 export {
   effectiveCount,
