@@ -35,7 +35,18 @@ export {
   type ScoredBlock,
   type Totals,
 } from './store.ts'
+export { type ClickHouseStoreOptions, clickhouseStore } from './stores/clickhouse.ts'
 export { type DuckDbStoreOptions, duckdbStore } from './stores/duckdb.ts'
 export { memoryStore } from './stores/memory.ts'
+export type { SqlDialect } from './stores/sql/dialect.ts'
+export {
+  type FieldSqlOptions,
+  fieldSql,
+  type GreenListSqlOptions,
+  greenListSql,
+  keyTableSql,
+  sqlKeyWords,
+} from './stores/sql/field-sql.ts'
+export { type PhiloxSqlOptions, philoxSql } from './stores/sql/philox-sql.ts'
 export type { FoundPassage, ScanSkipReason } from './work.ts'
 export type { ScanProgress } from './work-off.ts'
