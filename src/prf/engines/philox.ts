@@ -53,7 +53,8 @@ export function createPhiloxWords({
   let lastQuad = -1
   return (key, context, token) => {
     if (key !== lastKey || !isSame(context, lastContext)) {
-      lastContext = Uint32Array.from({ length: context.length }, (_, i) => context[i]!)
+      if (context.length !== lastContext.length) lastContext = new Uint32Array(context.length)
+      for (let i = 0; i < context.length; i++) lastContext[i] = context[i]!
       contextState(state, key, lastContext)
       lastKey = key
       lastQuad = -1
@@ -73,7 +74,10 @@ export function createPhiloxWords({
 
 function contextState(state: Uint32Array, key: Uint32Array, context: Uint32Array): void {
   const width = context.length
-  state.set([0x574d4358, width, 0, 0])
+  state[0] = 0x574d4358
+  state[1] = width
+  state[2] = 0
+  state[3] = 0
   for (let offset = 0; offset < width; offset += 4) {
     for (let i = 0; i < 4; i++) state[i]! ^= offset + i < width ? context[offset + i]! : 0xffffffff - i
     philoxBlock(state, key[0]! ^ offset, key[1]!)

@@ -5,8 +5,10 @@
 
 /** High 32 bits of the product of two unsigned 32-bit integers, as a signed word. */
 export function multiplyHigh(a: number, b: number): number {
-  const [al, ah] = [a & 0xffff, a >>> 16]
-  const [bl, bh] = [b & 0xffff, b >>> 16]
+  const al = a & 0xffff
+  const ah = a >>> 16
+  const bl = b & 0xffff
+  const bh = b >>> 16
   const first = (Math.imul(ah, bl) >>> 0) + (Math.imul(al, bl) >>> 16)
   // At most (2^16 - 1)^2 + 2^16 - 1, twice: neither sum leaves 32 bits.
   const second = (first & 0xffff) + (Math.imul(al, bh) >>> 0)
