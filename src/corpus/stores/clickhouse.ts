@@ -15,7 +15,7 @@
 import { createHash } from 'node:crypto'
 import { assertInteger, assertOptions, assertString } from '../../assert.ts'
 import { canonicalJson } from '../../digest.ts'
-import type { PairStore, PartRecord, ScoredBlock, Totals } from '../store.ts'
+import { NOT_OWN, type PairStore, type PartRecord, type ScoredBlock, type Totals } from '../store.ts'
 import { type Connection, connect, type Parameters } from './clickhouse/connection.ts'
 import { ROW, rowBinary } from './clickhouse/row-binary.ts'
 import { BUCKETS, PAIRS, PARTS, prepareTables } from './clickhouse/schema.ts'
@@ -269,10 +269,13 @@ const TOTALS = `SELECT
   (SELECT count() FROM ${PAIRS} FINAL WHERE ${WHERE}) AS held,
   count() AS pairs,
   countIf(low != high) AS torn,
-  countIf(length(low) != {tests:UInt32}) AS misfits,
-  sumForEach(arrayMap(score -> toUInt64(score != 4294967295), low)) AS n,
-  sumForEach(arrayMap(score -> toUInt64(score) * (score != 4294967295), low)) AS units
-FROM (SELECT min(scores) AS low, max(scores) AS high FROM ${PAIRS} WHERE ${WHERE} GROUP BY pair)
+  countIf(length(low) != 4 * {tests:UInt32}) AS misfits,
+  sumForEach(arrayMap(score -> toUInt64(score != ${NOT_OWN}), words)) AS n,
+  sumForEach(arrayMap(score -> toUInt64(score) * (score != ${NOT_OWN}), words)) AS units
+FROM (
+  SELECT low, high, arrayMap(test -> reinterpretAsUInt32(substring(low, 4 * test + 1, 4)), range({tests:UInt32})) AS words
+  FROM (SELECT min(scores) AS low, max(scores) AS high FROM ${PAIRS} WHERE ${WHERE} GROUP BY pair)
+)
 SETTINGS do_not_merge_across_partitions_select_final = 1`
 
 interface TotalsRow {

@@ -1,11 +1,11 @@
 /**
- * Scored pairs as ClickHouse's RowBinary: a row is the bytes of a pair's words, little-endian, and the scores as an array of UInt32. Out: pieces of some hundred thousand
+ * Scored pairs as ClickHouse's RowBinary: a row is the bytes of a pair's words, little-endian, and those of its scores. Out: pieces of some hundred thousand
  * bytes, made as they are asked for, so that a big block is not twice in memory.
  */
 import type { ScoredBlock } from '../../store.ts'
 
 /** Columns of a row, for `input()`. */
-export const ROW = 'pair String, scores Array(UInt32)'
+export const ROW = 'pair String, scores String'
 
 const PIECE_BYTES = 2 ** 18
 
@@ -13,7 +13,7 @@ const PIECE_BYTES = 2 ** 18
 export function* rowBinary({ contextWidth, pairs, tests, scores }: ScoredBlock): Generator<Uint8Array> {
   const width = contextWidth + 1
   const head = varint(4 * width)
-  const middle = varint(tests)
+  const middle = varint(4 * tests)
   const rowBytes = head.length + 4 * width + middle.length + 4 * tests
   const rows = pairs.length / width
   const rowsPerPiece = Math.max(1, Math.floor(PIECE_BYTES / rowBytes))

@@ -3,6 +3,7 @@
  *
  * - pairs: one row a pair and block that it came in. `content` names the block by its content (128 bits of SHA-256), so a block that is sent twice gives the same rows
  *   again, and ReplacingMergeTree keeps one of each. `bucket` is a hash of the pair: all rows of a pair lie in one bucket, and so in one partition.
+ *   Pairs and scores are words of 32 bits, little-endian, as text of bytes: ClickHouse groups and compares that some ten times quicker than arrays.
  * - parts: one row a part that is done, with the blocks that it is made of and how many pairs each has. The last one written counts.
  *
  * Tables may be made beforehand by an administrator (as Replicated or Shared tables of the same columns, or Distributed ones over them), for a worker that may only
@@ -25,7 +26,7 @@ const COLUMNS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     reading: 'UInt16',
     content: 'UInt128',
     pair: 'String',
-    scores: 'Array(UInt32)',
+    scores: 'String',
     bucket: 'UInt16',
   },
   [PARTS]: {
@@ -48,7 +49,7 @@ export const CREATE: readonly string[] = Object.freeze([
   reading UInt16,
   content UInt128,
   pair String CODEC(ZSTD(1)),
-  scores Array(UInt32) CODEC(ZSTD(1)),
+  scores String CODEC(ZSTD(1)),
   bucket UInt16 MATERIALIZED cityHash64(pair) % ${BUCKETS}
 ) ENGINE = ReplacingMergeTree
 PARTITION BY (scan, intDiv(bucket, ${BUCKETS_PER_PARTITION}))
