@@ -80,7 +80,8 @@ export async function workOff(options: WorkOffOptions): Promise<void> {
   const { scan, streams, shard, store, records, crew } = options
   const done = new Map<string, PartAccount>()
   for (const { name, scan: of, account } of await store.parts())
-    if (of === scan && (await records.hasLines(name))) done.set(name, account as unknown as PartAccount)
+    if (of === scan && (await records.hasLines(name)) && (await records.hasLines(`${name}${SAMPLE}`)))
+      done.set(name, account as unknown as PartAccount)
   const tally = tallyOf(options)
   const line = createLine(crew.size + 1)
   try {

@@ -139,6 +139,33 @@ describe('one record, however it came about', () => {
       if (own.length > 1) expect(await scanCorpus({ ...options, folder: fresh() })).toEqual(record)
     }
   })
+
+  test('of pairs that share a score under every key, in documents far apart, one counts', async () => {
+    // TextSeal adds up 10000019 a + 10000247 b + 100000007 token: these two windows have one sum.
+    const [dx, dy] = [10000247, 10000019]
+    const mark = engineMark('TextSeal', [0x1234567890abcdefn, 0x234567890abcdef1n], {
+      contextWidth: 2,
+      vocabularySize: 3e7,
+    })
+    const texts = Array.from({ length: 70 }, (_, i) => {
+      const [a, b, token] = [11 * i, dy + 13 * i, 17 * i]
+      return [
+        [a, b, token],
+        [a + dx, b - dy, token],
+      ]
+    })
+    const documents = [...texts.map(([one]) => one!), ...texts.map(([, two]) => two!)].map((ids) => ({ ids }))
+    const whole = wholeOf(documents, [mark])
+    expect(whole[0]).toMatchObject({ counted: 70 })
+    const options = {
+      documents: corpusOf(documents),
+      marks: [mark],
+      workers: 0,
+      block: { rows: 9, size: 2 ** 20 },
+    }
+    for (const more of [{}, { store: scoreStore() }, { folder: fresh() }])
+      expect(verdictsOf(await scanCorpus({ ...options, ...more }))).toEqual(whole)
+  })
 })
 
 /** JSON lines of ids, in files of a folder. */

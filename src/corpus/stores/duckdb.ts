@@ -190,12 +190,14 @@ async function totalsOf(
   const width = contextWidth + 1
   const columns = columnsOf(width)
   const from = `FROM read_parquet([${files.map(({ file }) => quoted(resolve(file))).join(', ')}])`
-  const deciding = columns.slice(0, decidedBy ?? width).join(', ')
-  const others = columns.slice(decidedBy ?? width).map((name) => `first(${name}) AS ${name}`)
+  const deciding = columns.slice(0, decidedBy ?? width)
+  const others = columns.slice(decidedBy ?? width)
+  // All other words of one row, and not each of some row.
+  const row = `first({${others.map((name) => `'${name}': ${name}`).join(', ')}}) AS one`
   const query =
-    decidedBy === undefined
-      ? `SELECT DISTINCT ${deciding} ${from}`
-      : `SELECT ${[deciding, ...others].join(', ')} ${from} GROUP BY ${deciding}`
+    others.length === 0
+      ? `SELECT DISTINCT ${deciding.join(', ')} ${from}`
+      : `SELECT ${[...deciding, ...others.map((name) => `one.${name}`)].join(', ')} FROM (SELECT ${[...deciding, row].join(', ')} ${from} GROUP BY ${deciding.join(', ')})`
   const waiting: Promise<void>[] = []
   const add = (pairs: Uint32Array): void => {
     const block = { reading, contextWidth, pairs, ...(decidedBy === undefined ? {} : { decidedBy }) }
