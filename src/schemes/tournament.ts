@@ -15,13 +15,7 @@ import type { Profile } from '../keys/profile.ts'
 import type { LogitsRow } from '../logits.ts'
 import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
 import { kernels } from '../prf/kernels/kernels.ts'
-import {
-  type Candidates,
-  type GroupTables,
-  isFew,
-  SMALLEST_ROW,
-  tournamentByKernels,
-} from '../prf/kernels/marking.ts'
+import { isFew, SMALLEST_ROW, tournamentByKernels } from '../prf/kernels/marking.ts'
 import type { Scheme } from './scheme.ts'
 
 /** What of a profile shapes the mark: `param` is the number of rounds, `lanes` the layer's. */
@@ -50,13 +44,8 @@ export function createTournament(parameters: TournamentParameters): Scheme {
           : undefined
       if (usable) {
         const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
-        tournamentByKernels(
-          usable,
-          logits as Float32Array,
-          { ...stream, count: vocabularySize, rounds },
-          tablesOf,
-          (candidates) => play(logits, { ...candidates, rounds, group: GROUP.ofFew }),
-        )
+        const about = { ...stream, count: vocabularySize, rounds, groupOfFew: GROUP.ofFew }
+        tournamentByKernels(usable, logits as Float32Array, about)
         return
       }
       const tokens = possibleTokens(logits, vocabularySize)
@@ -83,7 +72,12 @@ const GROUP = { ofMany: 10, ofFew: 5 } as const
  */
 function play(
   logits: LogitsRow,
-  { tokens, fields, rounds, group }: Candidates & { readonly rounds: number; readonly group: number },
+  {
+    tokens,
+    fields,
+    rounds,
+    group,
+  }: { tokens: Uint32Array; fields: Uint32Array; rounds: number; group: number },
 ): void {
   const isFloat32 = logits instanceof Float32Array
   const weights = weightsOf(logits, tokens)
@@ -104,6 +98,12 @@ function play(
     }
   }
   for (let i = 0; i < tokens.length; i++) logits[tokens[i]!]! += tilts[i]!
+}
+
+/** Tables of one group of rounds: the factor of each value of its bits, and its logarithm. */
+export interface GroupTables {
+  readonly factors: Float64Array
+  readonly logarithms: Float64Array
 }
 
 /**

@@ -58,81 +58,132 @@ export function isFew(possible: number, count: number): boolean {
   return 8 * possible <= count
 }
 
-/** The tokens of a row that can come, and their fields of 32 bits. */
-export interface Candidates {
-  readonly tokens: Uint32Array
-  readonly fields: Uint32Array
-}
-
-/** Tables of one group of rounds: the factor of each value of its bits, and its logarithm. */
-export interface GroupTables {
-  readonly factors: Float64Array
-  readonly logarithms: Float64Array
-}
-
 const BINS = 1024
 const GROUPS = 3
 
-/**
- * Plays tournament rounds on the first `count` logits, in place.
- * @param tablesOf from the masses of the values of a group's bits to its tables (src/schemes/tournament.ts).
- * @param few is called in place of all that, where {@link isFew} says so, with their ids and fields.
- */
-export function tournamentByKernels(
-  kernels: Kernels,
-  row: Float32Array,
-  about: Stream & { readonly count: number; readonly rounds: number },
-  tablesOf: (masses: Float64Array, rounds: number) => GroupTables,
-  few: (candidates: Candidates) => void,
-): void {
+/** What a row's rounds are. */
+type Rounds = Stream & {
+  readonly count: number
+  readonly rounds: number
+  /** Rounds a group where {@link isFew} says so; with more tokens it is ten. */
+  readonly groupOfFew: number
+}
+
+/** Plays tournament rounds on the first `count` logits, in place. */
+export function tournamentByKernels(kernels: Kernels, row: Float32Array, about: Rounds): void {
   const { count, rounds, key, nonce } = about
   const { at, call } = kernels
   const padded = multiple(count, 64)
   const fields = at.data + 4 * padded
   const weights = fields + 4 * padded
   const tables = weights + 4 * padded
-  const masses = tables + 4 * BINS * GROUPS
-  kernels.reserve(masses + 8 * BINS - at.data)
+  const masses = tables + 4 * BINS * (GROUPS + 1)
+  kernels.reserve(masses + TABLE_ROOM - at.data)
   copyIn(kernels, row, { count, padded })
   kernels.load(key, nonce)
-  const possible = call['survey']!(at.data, padded, masses)
-  const largest = kernels.floats[masses / 4]!
+  const most = Math.floor(count / 8)
+  const possible = call['possible']!(fields, weights, at.data, padded, most)
   if (isFew(possible, count)) {
-    // The tokens lie where weights would.
-    call['possible']!(weights, at.data, padded)
-    const whole = multiple(possible, 4)
-    kernels.words.fill(0, weights / 4 + possible, weights / 4 + whole)
-    call['fieldsAt']!(fields, weights, whole, at.key, at.nonce, at.state, at.blocks)
-    kernels.wipe()
-    const { words } = kernels
-    few({
-      tokens: words.slice(weights / 4, weights / 4 + possible),
-      fields: words.slice(fields / 4, fields / 4 + possible),
-    })
+    tournamentOfFew(kernels, row, { ...about, possible, room: { fields, weights, tables } })
     return
   }
+  call['survey']!(at.data, padded, masses)
+  const largest = kernels.floats[masses / 4]!
   call['keystream']!(fields, padded / 16, at.key, at.nonce, 0, at.state)
   kernels.wipe()
   call['weigh']!(weights, at.data, padded, largest)
   const { doubles, floats } = kernels
-  const logarithms: Float64Array[] = []
+  const factors = tables + 4 * BINS * GROUPS
+  floats.fill(0, tables / 4, factors / 4)
   for (let group = 0; group < GROUPS; group++) {
     const own = Math.min(10, rounds - 10 * group)
     if (own <= 0) break
     const bins = 2 ** own
     doubles.fill(0, masses / 8, masses / 8 + bins)
     if (group === 0) call['gatherMasses']!(masses, fields, weights, padded, bins - 1)
-    else call['scaleAndGatherMasses']!(masses, fields, weights, padded, bins - 1, tables, 10 * (group - 1))
-    const made = tablesOf(doubles.slice(masses / 8, masses / 8 + bins), own)
-    floats.set(made.factors, tables / 4)
-    logarithms.push(made.logarithms)
+    else call['scaleAndGatherMasses']!(masses, fields, weights, padded, bins - 1, factors, 10 * (group - 1))
+    const logarithms = tables + 4 * BINS * group
+    buildTables(kernels, { masses, rounds: own, factors, logarithms })
+    // A group of fewer rounds leaves the bits above them without a say.
+    for (let from = bins; from < BINS; from += bins)
+      floats.copyWithin(logarithms / 4 + from, logarithms / 4, logarithms / 4 + bins)
   }
-  floats.fill(0, tables / 4, masses / 4)
-  // A group of fewer rounds leaves the bits above them without a say.
-  for (const [group, table] of logarithms.entries())
-    for (let from = 0; from < BINS; from += table.length) floats.set(table, tables / 4 + BINS * group + from)
   call['tilt']!(at.data, fields, padded, tables)
   row.set(kernels.floats.subarray(at.data / 4, at.data / 4 + count))
+}
+
+/**
+ * The same where few tokens can come: they and their logits are side by side in `room.fields` and `room.weights`, which have room for eight times as many.
+ */
+function tournamentOfFew(
+  kernels: Kernels,
+  row: Float32Array,
+  about: Rounds & {
+    readonly possible: number
+    readonly room: { readonly fields: number; readonly weights: number; readonly tables: number }
+  },
+): void {
+  const { possible, rounds, groupOfFew, room } = about
+  const { at, call } = kernels
+  const whole = multiple(possible, 16)
+  const [tokens, logits] = [room.fields, room.weights]
+  const fields = tokens + 4 * whole
+  const weights = logits + 4 * whole
+  const tilts = weights + 4 * whole
+  const factors = room.tables
+  const logarithms = factors + 4 * BINS
+  const masses = factors + 4 * BINS * (GROUPS + 1)
+  const { doubles, floats, words } = kernels
+  words.fill(0, tokens / 4 + possible, tokens / 4 + whole)
+  floats.fill(Number.NEGATIVE_INFINITY, logits / 4 + possible, logits / 4 + whole)
+  call['fieldsAt']!(fields, tokens, whole, at.key, at.nonce, at.state, at.blocks)
+  kernels.wipe()
+  call['survey']!(logits, whole, masses)
+  call['weigh']!(weights, logits, whole, floats[masses / 4]!)
+  floats.fill(0, tilts / 4, tilts / 4 + possible)
+  for (let from = 0; from < rounds; from += groupOfFew) {
+    const own = Math.min(groupOfFew, rounds - from)
+    const bins = 2 ** own
+    doubles.fill(0, masses / 8, masses / 8 + bins)
+    call['massesFrom']!(masses, fields, weights, possible, from, bins - 1)
+    buildTables(kernels, { masses, rounds: own, factors, logarithms })
+    call['scaleAndTilt']!(weights, tilts, fields, possible, from, bins - 1, factors, logarithms)
+  }
+  for (let i = 0; i < possible; i++) {
+    const token = words[tokens / 4 + i]!
+    row[token] = row[token]! + floats[tilts / 4 + i]!
+  }
+}
+
+/** Masses, a table's doubles, and a round's shares and what is made of them. */
+const TABLE_ROOM = 8 * (2 * BINS + 4 * 16)
+
+/** From the masses of the values of some rounds' bits to the tables of factors and of their logarithms (`tablesOf` of src/schemes/tournament.ts). */
+function buildTables(
+  { call, doubles }: Pick<Kernels, 'call' | 'doubles'>,
+  {
+    masses,
+    rounds,
+    factors,
+    logarithms,
+  }: { masses: number; rounds: number; factors: number; logarithms: number },
+): void {
+  const room = masses + 8 * BINS
+  const shares = room + 8 * BINS
+  const values = shares + 8 * 16
+  call['sharesOf']!(shares, masses, rounds)
+  const pairs = (of: (share: number) => readonly [zero: number, one: number]): void => {
+    for (let round = 0; round < rounds; round++) {
+      const [zero, one] = of(doubles[shares / 8 + round]!)
+      doubles[values / 8 + 2 * round] = zero
+      doubles[values / 8 + 2 * round + 1] = one
+    }
+  }
+  pairs((share) => [share, 1 + share])
+  call['buildTable']!(factors, rounds, values, 0, room)
+  // Logarithms of the engine's own, as on the other path.
+  pairs((share) => [Math.log(share), Math.log(1 + share)])
+  call['buildTable']!(logarithms, rounds, values, 1, room)
 }
 
 /** exp32 (src/exp32.ts) of each logit less the largest. */

@@ -273,10 +273,13 @@ export function survey(row: usize, count: u32, largest: usize): u32 {
   )
 }
 
-/** Writes the numbers of the logits above -Infinity; whole sixteens. */
-export function possible(tokens: usize, row: usize, count: u32): void {
+/**
+ * Writes the numbers of the logits above -Infinity, and the logits; whole sixteens. @returns how many there are, or, where they are more than `most`, some number above it.
+ */
+export function possible(tokens: usize, logits: usize, row: usize, count: u32, most: u32): u32 {
   const none = f32x4.splat(-Infinity)
-  for (let i: u32 = 0; i < count; i += 16) {
+  let found: u32 = 0
+  for (let i: u32 = 0; i < count && found <= most; i += 16) {
     const at = row + (<usize>i << 2)
     const any = f32x4.pmax(
       f32x4.pmax(v128.load(at), v128.load(at, 16)),
@@ -284,9 +287,69 @@ export function possible(tokens: usize, row: usize, count: u32): void {
     )
     if (!v128.any_true(f32x4.gt(any, none))) continue
     for (let lane: u32 = 0; lane < 16; lane++) {
-      if (load<f32>(at + (<usize>lane << 2)) == -Infinity) continue
-      store<u32>(tokens, i + lane)
-      tokens += 4
+      const logit = load<f32>(at + (<usize>lane << 2))
+      if (logit == -Infinity) continue
+      store<u32>(tokens + (<usize>found << 2), i + lane)
+      store<f32>(logits + (<usize>found << 2), logit)
+      found++
     }
   }
+  return found
+}
+
+/** As {@link gatherMasses}, for the bits from `shift` on and any count. */
+export function massesFrom(masses: usize, fields: usize, weights: usize, count: u32, shift: u32, mask: u32): void {
+  for (let i: usize = 0; i < (<usize>count) << 2; i += 4)
+    addMass(masses + (<usize>((load<u32>(fields + i) >> shift) & mask) << 3), <f64>load<f32>(weights + i))
+}
+
+/** Multiplies weights by the factors of their fields' bits and adds the factors' logarithms to `tilts`. */
+export function scaleAndTilt(
+  weights: usize,
+  tilts: usize,
+  fields: usize,
+  count: u32,
+  shift: u32,
+  mask: u32,
+  factors: usize,
+  logarithms: usize,
+): void {
+  for (let i: usize = 0; i < (<usize>count) << 2; i += 4) {
+    const entry = <usize>((load<u32>(fields + i) >> shift) & mask) << 2
+    store<f32>(weights + i, load<f32>(weights + i) * load<f32>(factors + entry))
+    store<f32>(tilts + i, load<f32>(tilts + i) + load<f32>(logarithms + entry))
+  }
+}
+
+/** Shares of the zeros in rounds played one after the other on the masses of `2^rounds` values of bits, which are overwritten: `tablesOf` of src/schemes/tournament.ts. */
+export function sharesOf(shares: usize, masses: usize, rounds: u32): void {
+  let count: usize = (<usize>1) << (rounds - 1)
+  for (let round: u32 = 0; round < rounds; round++, count >>= 1) {
+    let zeros: f64 = 0
+    let ones: f64 = 0
+    for (let i: usize = 0; i < count; i++) {
+      zeros += load<f64>(masses + (i << 4))
+      ones += load<f64>(masses + (i << 4), 8)
+    }
+    const share = zeros / (zeros + ones)
+    store<f64>(shares + (<usize>round << 3), share)
+    for (let i: usize = 0; i < count; i++)
+      store<f64>(masses + (i << 3), load<f64>(masses + (i << 4)) * share + load<f64>(masses + (i << 4), 8) * (1 + share))
+  }
+}
+
+/** The factor of each value of some rounds' bits: the product, or with `isSum` the sum, of what its bits stand for: two doubles a round. Floats; `room` has as many doubles. */
+export function buildTable(table: usize, rounds: u32, values: usize, isSum: bool, room: usize): void {
+  store<f64>(room, isSum ? 0 : 1)
+  for (let round: u32 = 0; round < rounds; round++) {
+    const zero = load<f64>(values + (<usize>round << 4))
+    const one = load<f64>(values + (<usize>round << 4), 8)
+    const known: usize = (<usize>8) << round
+    for (let at: usize = 0; at < known; at += 8) {
+      const value = load<f64>(room + at)
+      store<f64>(room + known + at, isSum ? value + one : value * one)
+      store<f64>(room + at, isSum ? value + zero : value * zero)
+    }
+  }
+  for (let i: usize = 0; i < (<usize>1) << rounds; i++) store<f32>(table + (i << 2), <f32>load<f64>(room + (i << 3)))
 }
