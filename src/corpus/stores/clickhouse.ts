@@ -36,7 +36,7 @@ export interface ClickHouseStoreOptions {
   readonly isPrivateNetwork?: boolean
   /** How often a statement is tried again while the server is away, with pauses of 1, 2, 4 .. 30 seconds. @defaultValue 8 */
   readonly retries?: number
-  /** Distinct pairs that one query counts, about; memory is about 150 bytes each. @defaultValue 2^24 */
+  /** Distinct pairs that one query counts, about; at some 150 bytes each and what their scores take. @defaultValue 2^24 */
   readonly pairsPerQuery?: number
   /** Longest time of one statement. @defaultValue 3600 */
   readonly timeoutSeconds?: number

@@ -77,8 +77,8 @@ export function greenListSql(options: GreenListSqlOptions): {
 
 /**
  * What goes into the key table: names of its columns and the words. As secret as the key: hand them to the engine as data of an insert, never as text
- * of a query (docs/scan-cluster.md).
- * @throws TypeError for what is not a mark key.
+ * of a query (docs/scan-cluster.md). Of a key of `dyetrace/1`, or of vLLM's Gumbel mark.
+ * @throws TypeError for what is not a mark key, RangeError for one of another engine.
  */
 export function sqlKeyWords(key: MarkKey): {
   readonly columns: readonly string[]
@@ -86,8 +86,12 @@ export function sqlKeyWords(key: MarkKey): {
 } {
   const mark = markKeyWords(key)
   const route = routeKeyWords(key)
+  if (key.format.scheme === 'vllm/philox4x32-10-v1/gumbel')
+    return { columns: KEY.slice(0, mark.length), words: mark.slice() }
   if (mark.length !== KEY.length)
-    throw new RangeError(`"key" expected a key of wire format dyetrace/1, got one of another engine`)
+    throw new RangeError(
+      '"key" expected a key of dyetrace/1 or of vLLM\'s Gumbel mark, got one of another engine',
+    )
   return route === undefined
     ? { columns: KEY, words: mark.slice() }
     : { columns: [...KEY, ...ROUTE], words: Uint32Array.from([...mark, ...route]) }

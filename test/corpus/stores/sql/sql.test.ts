@@ -8,6 +8,7 @@ import {
   sqlKeyWords,
 } from '../../../../src/corpus/stores/sql/field-sql.ts'
 import { philoxSql } from '../../../../src/corpus/stores/sql/philox-sql.ts'
+import { engineMark } from '../../../support/engine-marks.ts'
 import { keysOf } from '../../../support/keys.ts'
 import { type SqlEngine, testSql } from './sql-engine.ts'
 
@@ -88,6 +89,19 @@ describe('what is refused', () => {
 
   test('what is not a mark key, without showing it', () => {
     expect(() => sqlKeyWords({ ...keysOf({})(1) })).toThrow(/expected a mark-key from deriveMarkKeys/)
+  })
+
+  test('a key of another engine; of vLLM’s Gumbel mark there are two words', () => {
+    const { columns, words } = sqlKeyWords(
+      engineMark('vLLM gumbel', [0x123456789n], { vocabularySize: 9 }).key,
+    )
+    expect([columns, [...words]]).toEqual([
+      ['k0', 'k1'],
+      [0x23456789, 1],
+    ])
+    expect(() => sqlKeyWords(engineMark('SGLang gumbel', [5n], { vocabularySize: 9 }).key)).toThrow(
+      RangeError,
+    )
   })
 
   test('a key table with a name that is more than a name', () => {
