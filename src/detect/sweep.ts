@@ -9,6 +9,7 @@
 import { assertInteger, assertOptions, describe } from '../assert.ts'
 import { assertKeyFits } from '../keys/key-fits.ts'
 import { assertMarkKeys, type MarkKey, routeKeyWords } from '../keys/mark-key.ts'
+import { SHARE_TOTAL } from '../keys/profile.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
 import { laneSums } from '../schemes/score-many.ts'
@@ -71,17 +72,18 @@ export function sweep(positions: Countable, keys: Iterable<MarkKey>, options: Sw
   if (typeof (keys as Partial<Iterable<MarkKey>> | null | undefined)?.[Symbol.iterator] !== 'function')
     throw new TypeError(`"keys" expected mark keys from deriveMarkKeys, got ${describe(keys)}`)
   const groupOf = groupsOf(positions, best)
-  const tried = new Set<string>()
+  // By range: keys of two profiles may have one id and different contexts. A million names are not put together for it.
+  const tried = new Map<number, Set<string>>()
   let size = 0
   let candidate = 0
   for (const key of keys) {
-    const name = `keys[${candidate}]`
-    assertMarkKeys([key], { name })
+    assertMarkKeys([key], { name: 'keys' })
     assertKeyFits(key, positions.profile)
-    const test = `${key.keyId} ${key.range.from}`
-    if (tried.has(test))
-      throw new RangeError(`"${name}" expected each key once, got key id ${key.keyId} again`)
-    tried.add(test)
+    const names = tried.get(key.range.from) ?? new Set()
+    tried.set(key.range.from, names)
+    if (names.has(key.keyId))
+      throw new RangeError(`"keys[${candidate}]" expected each key once, got key id ${key.keyId} again`)
+    names.add(key.keyId)
     groupOf.add(key, candidate)
     size += key.format.lanes
     candidate++
@@ -171,6 +173,8 @@ function groupsOf(
 
 function isOf({ range, lanes, route }: Group, key: MarkKey): boolean {
   if (range.from !== key.range.from || range.to !== key.range.to || lanes !== key.format.lanes) return false
+  // All contexts, whatever a route key says.
+  if (range.from === 0 && range.to === SHARE_TOTAL) return true
   const other = routeKeyWords(key)
   return route === other || (other !== undefined && route?.every((word, i) => word === other[i]) === true)
 }

@@ -197,7 +197,7 @@ function byLoops(pairs: Uint32Array, format: PairFormat, rule: ScoreRule): Chunk
 /** Fields of our own format, by kernels. */
 function byPlan(usable: Kernels, plan: PairPlan, rule: ScoreRule): Chunk {
   const unit = unitOfRule(rule)
-  const { count, format } = plan
+  const { count, format, doubles } = plan
   const { lanes } = format
   const counts = countsZeros(format, rule)
   const sumsOf = (key: Uint32Array): number => {
@@ -210,7 +210,6 @@ function byPlan(usable: Kernels, plan: PairPlan, rule: ScoreRule): Chunk {
     ...byFields(usable, count, rule, (key) => fieldsOfPlan(usable, markKeyWords(key), plan)),
     addLanes(key, sums, at) {
       const from = sumsOf(markKeyWords(key)) / 8
-      const { doubles } = usable
       for (let l = 0; l < lanes; l++) sums[at + l]! += doubles[from + l]! * unit
     },
   }

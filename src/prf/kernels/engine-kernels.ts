@@ -14,7 +14,7 @@ export function philoxFields(
   const from = copyIn(kernels, pairs)
   const count = pairs.length / (contextWidth + 1)
   const to = fieldsAddress(kernels, count)
-  loadKey(kernels, key)
+  loadKey(kernels, key, kernels.words)
   const { key: keyAt, state } = kernels.at
   kernels.call['philoxFields']!(to, from, count, contextWidth, keyAt, shift, state)
   return to
@@ -33,7 +33,7 @@ export function murmurFields(
   const from = copyIn(kernels, pairs)
   const count = pairs.length / (contextWidth + 1)
   const to = fieldsAddress(kernels, count)
-  loadKey(kernels, key)
+  loadKey(kernels, key, kernels.words)
   kernels.call['murmurFields']!(to, from, count, contextWidth, kernels.at.key, threshold)
   return to
 }

@@ -21,6 +21,9 @@ export interface PairPlan {
   readonly count: number
   readonly groups: number
   readonly format: PairFormat
+  /** Views that hold while the plan does: nothing grows the memory in between, and asking for one takes as long as some blocks. */
+  readonly words: Uint32Array
+  readonly doubles: Float64Array
 }
 
 /** Most lanes of a block that are computed field by field; 512 one-bit lanes are counted bit by bit. */
@@ -61,7 +64,7 @@ function layoutOf({ at: { data } }: Kernels): Layout {
 }
 
 /** Loads at most 8 words of key. A million keys are loaded one by one: no call of a typed array's `set` each. */
-export function loadKey({ words, at: { key: to } }: Kernels, key: Uint32Array): void {
+export function loadKey({ at: { key: to } }: Kernels, key: Uint32Array, words: Uint32Array): void {
   for (let i = 0; i < key.length; i++) words[to / 4 + i] = key[i]!
 }
 
@@ -110,7 +113,7 @@ function plan(
     at.ends,
     at.places,
   )
-  return { count, groups, format }
+  return { count, groups, format, words: kernels.words, doubles: kernels.doubles }
 }
 
 /** Pairs into the kernels' memory; returns their address. */
@@ -132,11 +135,11 @@ export function fieldsAddress(kernels: Kernels, words: number): number {
 export function fieldsOfPlan(
   kernels: Kernels,
   key: Uint32Array,
-  { groups, count, format: { bits } }: PairPlan,
+  { groups, count, words, format: { bits } }: PairPlan,
 ): number {
   const at = layoutOf(kernels)
   const fields = fieldsAddress(kernels, count)
-  loadKey(kernels, key)
+  loadKey(kernels, key, words)
   const { key: keyAt, state, blocks } = kernels.at
   const mask = 2 ** bits - 1
   kernels.call['pairFields']!(fields, keyAt, at.groups, at.ends, at.places, groups, mask, state, blocks)
@@ -147,11 +150,11 @@ export function fieldsOfPlan(
 export function laneFieldsOfPlan(
   kernels: Kernels,
   key: Uint32Array,
-  { groups, count, format: { bits, lanes } }: PairPlan,
+  { groups, count, words, format: { bits, lanes } }: PairPlan,
 ): number {
   const at = layoutOf(kernels)
   const fields = fieldsAddress(kernels, count * lanes)
-  loadKey(kernels, key)
+  loadKey(kernels, key, words)
   const { key: keyAt, state, blocks } = kernels.at
   kernels.call['laneFields']!(
     fields,
@@ -173,12 +176,12 @@ export function laneFieldsOfPlan(
 export function countZerosOfPlan(
   kernels: Kernels,
   key: Uint32Array,
-  { groups, count, format: { lanes } }: PairPlan,
+  { groups, count, words, format: { lanes } }: PairPlan,
 ): number {
   const at = layoutOf(kernels)
   // The room and the sums lie before the fields.
   fieldsAddress(kernels, 0)
-  loadKey(kernels, key)
+  loadKey(kernels, key, words)
   const { key: keyAt, state, blocks } = kernels.at
   kernels.call['countZeros']!(
     at.sums,
