@@ -8,6 +8,8 @@ export interface TupleSet {
   readonly size: number
   /** Index of the tuple, in the order of first insertion; adds it if it is new (then `size` grows by one). */
   indexOf(tuple: ArrayLike<number>): number
+  /** Adds the tuple that begins at `start` of a longer list. @returns true if it is new. */
+  addFrom(source: ArrayLike<number>, start: number): boolean
   /** Adds tuples that lie one behind the other, `width` words each: as many calls of `indexOf`, without a view of each. */
   addAll(tuples: Uint32Array): void
   /** Index of the tuple if it is in the set; adds nothing. */
@@ -19,10 +21,17 @@ export interface TupleSet {
 const EMPTY = 0xffffffff
 const FIRST_SLOTS = 1024
 
-/** Makes an empty set. Memory: 4 * width bytes a tuple and 4 bytes a slot, at most half of the slots filled. */
-export function createTupleSet(width: number): TupleSet {
-  let slots = new Uint32Array(FIRST_SLOTS).fill(EMPTY)
-  let words = new Uint32Array((FIRST_SLOTS / 2) * width)
+/**
+ * Makes an empty set. Memory: 4 * width bytes a tuple and 4 bytes a slot, at most half of the slots filled.
+ * @param expected tuples that there is room for from the start; more may come.
+ */
+export function createTupleSet(
+  width: number,
+  { expected = FIRST_SLOTS / 2 - 1 }: { expected?: number } = {},
+): TupleSet {
+  const first = 2 ** Math.ceil(Math.log2(2 * expected + 2))
+  let slots = new Uint32Array(first).fill(EMPTY)
+  let words = new Uint32Array((first / 2) * width)
   let size = 0
 
   // Position of the tuple, or of the free slot where it belongs (linear probing).
@@ -64,6 +73,11 @@ export function createTupleSet(width: number): TupleSet {
       return size
     },
     indexOf: (tuple) => add(tuple, 0),
+    addFrom(source, start) {
+      const known = size
+      add(source, start)
+      return size > known
+    },
     addAll(tuples) {
       for (let at = 0; at < tuples.length; at += width) add(tuples, at)
     },

@@ -104,8 +104,9 @@ export function workOn(
   question: Question,
   { encode, wants }: { encode: Encoder | undefined; wants: 'pairs' | 'scores' },
 ): PartWork {
+  const given = documents.reduce((sum, { ids = [] }) => sum + ids.length, 0)
   const collected = question.readings.map(({ contextWidth, identity }) =>
-    createPile(contextWidth, identity?.width),
+    createPile(contextWidth, identity?.width, given),
   )
   const skipped: SkippedRow[] = []
   const lines: string[] = []
@@ -272,9 +273,9 @@ interface Pile {
   add(pairs: Uint32Array, contextWidth: number, identity: Question['readings'][number]['identity']): void
 }
 
-function createPile(contextWidth: number, identityWidth: number | undefined): Pile {
+function createPile(contextWidth: number, identityWidth: number | undefined, expected: number): Pile {
   const stride = contextWidth + 1
-  const set: TupleSet = createTupleSet(identityWidth ?? stride)
+  const set: TupleSet = createTupleSet(identityWidth ?? stride, { expected })
   // One pair for each identity, in the order of the identities.
   const kept: number[] = []
   return {

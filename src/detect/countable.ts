@@ -10,7 +10,7 @@ import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { TokenStrings } from '../text/tokenizer-digest.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
-import { createTupleSet, type TupleSet } from '../tuple-set.ts'
+import { createTupleSet } from '../tuple-set.ts'
 
 /** One document: a prompt (never scored) followed by what was generated. */
 export interface TokenDocument {
@@ -107,7 +107,9 @@ export function countable(
       assertInteger(options[name], { name: `options.${name}`, max: vocabularySize - 1 })
   }
   const scheme = schemeOf(checked, { lanes: 1 })
-  const pairs = createTupleSet(contextWidth + 1)
+  const { countOnce, plainContexts = false } = scheme
+  const given = documents.reduce((sum, document) => sum + (document?.ids?.length ?? 0), 0)
+  const pairs = createTupleSet(contextWidth + 1, { expected: Math.min(given, MOST_EXPECTED) })
   const pair = new Uint32Array(contextWidth + 1)
   const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
   let seen = 0
@@ -119,26 +121,34 @@ export function countable(
     const isLost = lostPositions(checkedDocument, contextWidth)
     // Where the first use of a context counts, it is the first in its document, prompt included: the marker leaves the others alone.
     // Another document's first use was marked as well; if its token is another, it is another pair with a number of its own.
-    const used = createTupleSet(contextWidth)
-    const isFirst = (context: Context): boolean => scheme.countOnce === 'pair' || isNew(used, context)
+    const used =
+      countOnce === 'context'
+        ? createTupleSet(contextWidth, { expected: Math.min(ids.length, MOST_EXPECTED) })
+        : undefined
     seen += ids.length
     skipped.prompt += promptLength
-    for (let i = scheme.countOnce === 'context' ? 0 : promptLength; i < ids.length; i++) {
-      const context = scheme.contextAt(ids, i, startsAt)
-      const isComplete = context !== undefined && !holds(context, options.padding)
+    for (let i = used ? 0 : promptLength; i < ids.length; i++) {
+      // The context is read where it stands, if it stands in the ids as it is: most schemes' does, and a list a position costs more than all else.
+      const from = plainContexts ? i - contextWidth : 0
+      const source = plainContexts ? (from >= 0 ? ids : undefined) : scheme.contextAt(ids, i, startsAt)
+      const context =
+        source !== undefined && !holds(source, from, contextWidth, options.padding) ? source : undefined
       if (i < promptLength) {
-        if (isComplete) isNew(used, context)
+        if (context !== undefined) used!.addFrom(context, from)
         continue
       }
-      if (!isComplete) skipped.incompleteContext++
+      if (context === undefined) skipped.incompleteContext++
       else {
         // Asked first: the marker knew nothing of text, so a use that is lost was marked too, and a later one was not.
-        const first = isFirst(context)
+        const first = used?.addFrom(context, from) ?? true
         if (isLost(i)) skipped.lost++
-        else {
+        else if (!first) skipped.repeated++
+        else if (plainContexts) {
+          if (!pairs.addFrom(ids, from)) skipped.repeated++
+        } else {
           for (let j = 0; j < contextWidth; j++) pair[j] = context[j]!
           pair[contextWidth] = ids[i]!
-          if (!first || !isNew(pairs, pair)) skipped.repeated++
+          if (!pairs.addFrom(pair, 0)) skipped.repeated++
         }
       }
       if (ids[i] === options.endOfText) {
@@ -162,12 +172,8 @@ export function countable(
   return Object.freeze(record) as unknown as Countable
 }
 
-/** Adds a tuple. @returns true if it was not there before. */
-function isNew(set: TupleSet, tuple: ArrayLike<number>): boolean {
-  const known = set.size
-  set.indexOf(tuple)
-  return set.size > known
-}
+/** Room is made for so many pairs beforehand; what is larger grows. */
+const MOST_EXPECTED = 2 ** 20
 
 /** Whether the pair at a position touches one whose id does not survive as text. */
 export function lostPositions(
@@ -180,8 +186,10 @@ export function lostPositions(
   return (position) => lost[position] === 1
 }
 
-function holds(context: Context, id: number | undefined): boolean {
-  return id !== undefined && Array.prototype.includes.call(context, id)
+function holds(context: Context, from: number, width: number, id: number | undefined): boolean {
+  if (id === undefined) return false
+  for (let j = from; j < from + width; j++) if (context[j] === id) return true
+  return false
 }
 
 /** The pairs of positions that `countable` made, as it made them. */

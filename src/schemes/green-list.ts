@@ -36,6 +36,7 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
     hash: 'keyed',
     countOnce: 'pair',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
+    plainContexts: true,
     field,
     mark(logits, { key, context, lane }) {
       // Both the step and the sum are rounded on a Float32Array, as the kernels' float32 additions are: the same bits everywhere.

@@ -58,6 +58,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
     hash: 'keyed',
     countOnce: 'context',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
+    plainContexts: true,
     field,
     mark(logits, { key, context, lane }) {
       const winner = winnerOf(logits, { key, context, lane })

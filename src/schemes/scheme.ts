@@ -45,6 +45,8 @@ export interface Scheme {
    * @param promptLength undefined: nobody knows where generation began.
    */
   contextAt(ids: TokenIds, i: number, promptLength?: number): Context | undefined
+  /** True where `contextAt` is the last `contextWidth` ids before i, wherever the prompt ends, and undefined where there are fewer. */
+  readonly plainContexts?: true
   /**
    * What decides a score, where different pairs may share it: pairs of one identity have one score under this key, and count once. Some hashes
    * of other engines need it; absent where every pair has a number of its own.

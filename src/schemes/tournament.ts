@@ -36,6 +36,7 @@ export function createTournament(parameters: TournamentParameters): Scheme {
     hash: 'keyed',
     countOnce: 'context',
     contextAt: (ids, i) => lastIds(ids, i, { contextWidth }),
+    plainContexts: true,
     field,
     mark(logits, { key, context, lane }) {
       const usable =

@@ -50,6 +50,7 @@ export function createHfKgw({
     hash: 'open',
     countOnce: 'pair',
     contextAt: allIds({ contextWidth }),
+    plainContexts: true,
     ...(seeding === 'lefthash'
       ? { isKeyed: (context: Context) => context[0] !== 0 }
       : {

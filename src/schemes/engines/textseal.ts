@@ -35,6 +35,7 @@ export function createTextSeal({
     hash: 'open',
     countOnce: 'context',
     contextAt: allIds({ contextWidth }),
+    plainContexts: true,
     publicIdentity: { width: 2, of: textsealSum },
     field(key, context, token) {
       const words = markKeyWords(key)
