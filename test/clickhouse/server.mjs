@@ -1,12 +1,11 @@
 /**
  * ClickHouse's HTTP interface, as much of it as the store's client needs, before the engine in a process (chdb): the real client talks to the real engine. Arguments: a folder for
- * the data, a port (0: any). Environment: CLICKHOUSE_USER, CLICKHOUSE_PASSWORD. It prints "port <number>" when it listens. Statements run one after the other; settings
+ * the data, beside which it keeps what is under way, a port (0: any). Environment: CLICKHOUSE_USER, CLICKHOUSE_PASSWORD. It prints "port <number>" when it listens. Statements run one after the other; settings
  * of one stay for the next. An insert whose sender goes away is carried out as far as it came, in blocks of a thousand rows, as a server does that commits what is
  * full.
  */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Session } from 'chdb'
@@ -14,7 +13,7 @@ import { Session } from 'chdb'
 const [folder, port = '0'] = process.argv.slice(2)
 const { CLICKHOUSE_USER: user = 'default', CLICKHOUSE_PASSWORD: password = '' } = process.env
 const session = new Session(folder)
-const scratch = mkdtempSync(join(tmpdir(), 'dyetrace-clickhouse-'))
+const scratch = mkdtempSync(join(folder, '..', 'scratch-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.on(signal, () => {
