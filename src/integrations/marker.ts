@@ -9,6 +9,8 @@ import { type Profile, parseProfile, type Role, roleRanges } from '../keys/profi
 import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { assertLogitsRow, assertSampleable, type LogitsRow } from '../logits.ts'
 import { inLayer } from '../prf/fields.ts'
+import { kernels } from '../prf/kernels/kernels.ts'
+import { isSampleableByKernels, SMALLEST_ROW } from '../prf/kernels/marking.ts'
 import { applySampling, resolveSampling, type Sampling } from '../sampling.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
@@ -99,7 +101,7 @@ export function createMarker(
     actsOn,
     mark(logits, ids) {
       assertLogitsRow(logits, { name: 'logits', vocabularySize })
-      assertSampleable(logits, { name: 'logits' })
+      assertSound(logits)
       assertTokenIds(lastOf(ids, contextWidth), { name: 'ids', vocabularySize })
       if (actsOn === 'distribution') applySampling(logits, sampling)
       const context = reader.contextAt(ids, ids.length)
@@ -118,6 +120,13 @@ export function createMarker(
       return false
     },
   })
+}
+
+/** Refuses a row that nothing can be drawn from. At every token of every answer, so the common case is quick; what is wrong is found and named by the slow one. */
+function assertSound(logits: LogitsRow): void {
+  const usable = logits instanceof Float32Array && logits.length >= SMALLEST_ROW ? kernels() : undefined
+  if (!usable || !isSampleableByKernels(usable, logits as Float32Array))
+    assertSampleable(logits, { name: 'logits' })
 }
 
 /** Anything but a boolean, a promise for one, would be taken for yes: a host that forgot a return would mark what it meant to leave. */

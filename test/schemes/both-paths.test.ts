@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import seedrandom from 'seedrandom'
 import { afterEach, describe, expect, test } from 'vitest'
 import { exp32 } from '../../src/exp32.ts'
+import { createMarker } from '../../src/integrations/marker.ts'
 import { kernels, useKernels } from '../../src/prf/kernels/kernels.ts'
 import { SMALLEST_ROW } from '../../src/prf/kernels/marking.ts'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
@@ -133,6 +134,36 @@ describe('marks', () => {
         }
       }),
       { seed: 2, numRuns: 200 },
+    )
+  })
+
+  test('what cannot be sampled from is refused alike, wherever it stands', () => {
+    fc.assert(
+      fc.property(
+        ROWS,
+        fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, 3e38, -3e38),
+        fc.nat(),
+        fc.boolean(),
+        (about, value, place, alone) => {
+          const spec = { scheme: 'green-list', gamma: 0.25, delta: 2 } as const
+          const { profile, key } = schemeWithKeys(1, spec, { vocabularySize: about.vocabularySize })
+          const marker = createMarker(profile, [key])
+          const [a, b] = (['wasm', 'javascript'] as const).map((path) => {
+            useKernels(path)
+            const row = rowOf(about)
+            if (alone) row.fill(Number.NEGATIVE_INFINITY)
+            else row[place % row.length] = value
+            try {
+              return marker.mark(row, [3])
+            } catch (error) {
+              return (error as Error).message
+            }
+          })
+          expect(a).toBe(b)
+          if (alone || !(value < Number.POSITIVE_INFINITY)) expect(a).toMatch(/"logits(\[\d+\])?" expected/)
+        },
+      ),
+      { seed: 1, numRuns: 100 },
     )
   })
 

@@ -10,7 +10,7 @@ export function firstFree(): usize {
   return __heap_base
 }
 export { ln } from './ln'
-export { buildTable, fieldsAt, gatherMasses, markGreenList, massesFrom, possible, race, scaleAndGatherMasses, scaleAndTilt, sharesOf, survey, tilt, weigh } from './mark'
+export { buildTable, fieldsAt, gatherMasses, isSampleable, markGreenList, massesFrom, possible, race, scaleAndGatherMasses, scaleAndTilt, sharesOf, survey, tilt, weigh } from './mark'
 export { countZeros } from './count-zeros'
 export { laneFields, pairFields, planPairs } from './pairs'
 export { scoresBelow, scoresExponential, scoresOnes, sumLanes, sumOf } from './scores'

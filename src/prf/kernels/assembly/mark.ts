@@ -248,6 +248,21 @@ function slackOf(value: f64): v128 {
   return f32x4.splat(<f32>(158.01 + 1e-6 * (size + 200)))
 }
 
+/** 1 where no logit is NaN or Infinity and one at least is above -Infinity; whole fours. */
+export function isSampleable(row: usize, count: u32): u32 {
+  const infinity = f32x4.splat(Infinity)
+  const none = f32x4.splat(-Infinity)
+  let sound = i32x4.splat(-1)
+  let any = i32x4.splat(0)
+  for (let i: usize = 0; i < (<usize>count) << 2; i += 16) {
+    const logits = v128.load(row + i)
+    // False for NaN.
+    sound = v128.and(sound, f32x4.lt(logits, infinity))
+    any = v128.or(any, f32x4.gt(logits, none))
+  }
+  return <u32>(i32x4.all_true(sound) && v128.any_true(any))
+}
+
 /** Counts the logits above -Infinity and stores the largest at `largest`; whole sixteens. */
 export function survey(row: usize, count: u32, largest: usize): u32 {
   const none = f32x4.splat(-Infinity)
