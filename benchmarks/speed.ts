@@ -116,6 +116,10 @@ async function sharesOf(effort: {
         name: `${name}, V = ${small}, of a step of 100 M parameters`,
         share: of(name, small) / step.runs[0]!.seconds,
       },
+      {
+        name: `${name}, V = ${small}, of a step of 1.2 G parameters`,
+        share: of(name, small) / (12 * step.runs[0]!.seconds),
+      },
       { name: `${name}, V = ${own}, of a step of the bundled model`, share: of(name, own) / bundled.seconds },
     ]),
     step,
