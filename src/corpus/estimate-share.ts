@@ -21,7 +21,7 @@ const MOST_IDS = 2 ** 21
 /** Tests for which a share is found: those that show most. */
 const MOST_TESTS = 4
 
-/** The shares of marked documents, one for each of the tests that show most. */
+/** The shares of marked documents, one for each of the tests that show most; picked after looking, so their level is that of all tests together. */
 export async function estimateShares(
   parts: readonly DonePart[],
   {
@@ -74,7 +74,12 @@ export async function estimateShares(
       effect,
       guaranteed,
       anyDependence,
-    } = markedShare(sums.get(test)!, { law, pairs: 'disjoint', minimumCounted })
+    } = markedShare(sums.get(test)!, {
+      law,
+      pairs: 'disjoint',
+      minimumCounted,
+      family: question.tests.length,
+    })
     return {
       test,
       sampled: documents.length,

@@ -39,7 +39,10 @@ export interface SmallestDocument {
   readonly document?: ScannedDocument
 }
 
-/** How many documents carry a mark, from a sample of distinct documents that are long enough. */
+/**
+ * How many documents carry a mark, from a sample of distinct documents that are long enough and have that many pairs which none before had. Marks of an effect below 0.2 are left out of the
+ * question (docs/statistics.md, section 11).
+ */
 export interface ScannedShare {
   readonly test: number
   /** Documents of the sample, and how many of them had enough pairs of their own. */
@@ -49,10 +52,11 @@ export interface ScannedShare {
   /** Most likely share and its interval; null where no document was long enough. */
   readonly share: number | null
   readonly interval: { readonly lower: number; readonly upper: number } | null
+  /** Of the intervals of all tests together, so that it holds for those that are picked. */
   readonly confidence: 0.95
   /** Effect of a typical marked document; null where the share is 0. */
   readonly effect: number | null
-  /** At least so many documents of the sample are marked, whatever marked documents are like (97.5 %). */
+  /** At least so many documents of the sample are marked, whatever marked documents are like: the larger of two bounds at 97.5 % each, so at 95 %, for all tests together. */
   readonly atLeast: number
 }
 

@@ -8,6 +8,7 @@
 import { assertArray, assertInteger, assertNumber, assertOneOf, assertOptions } from '../assert.ts'
 import { lnBinomialUpperTail } from './binomial.ts'
 import { assertNullLaw, type NullLaw } from './law.ts'
+import { lnNormalUpperTail } from './normal.ts'
 import { assertScoreSum, lnUpperTail, nullMean, nullVariance, type ScoreSum } from './tail.ts'
 
 /** How the share is to be found; all of it chosen before looking. */
@@ -23,6 +24,11 @@ export interface ShareOptions {
   readonly minimumCounted?: number
   /** Marks whose typical effect (excess of the mean score in standard deviations, as in a verdict) is smaller are left out of the question. @defaultValue 0.2 */
   readonly minimumEffect?: number
+  /**
+   * Number of shares that are asked about, this one among them: of one corpus under so many keys and lanes. All their intervals together then hold at 95 %, and so does
+   * one that is picked from them after looking (Bonferroni). @defaultValue 1
+   */
+  readonly family?: number
 }
 
 /** A lower bound on the number of marked documents. */
@@ -43,14 +49,16 @@ export interface MarkedShare {
   readonly minimumCounted: number
   readonly minimumEffect: number
   readonly confidence: 0.95
+  /** Shares that hold at this confidence together. */
+  readonly family: number
   /** Most likely share, and its interval; undefined where pairs are shared or there is no document. */
   readonly share: number | undefined
   readonly interval: { readonly lower: number; readonly upper: number } | undefined
   /** Effect of a typical marked document at the most likely share; undefined where that is 0. */
   readonly effect: number | undefined
-  /** One-sided, at 97.5 %, whatever marked documents are like; needs disjoint pairs. */
+  /** One-sided, at 97.5 % for the family, whatever marked documents are like; needs disjoint pairs. */
   readonly guaranteed: ShareBound | undefined
-  /** One-sided, at 97.5 %, however the documents depend on each other. */
+  /** One-sided, at 97.5 % for the family, however the documents depend on each other. The larger of both bounds holds at 95 %. */
   readonly anyDependence: ShareBound
 }
 
@@ -67,8 +75,11 @@ export interface MarkedShare {
  */
 export function markedShare(documents: readonly ScoreSum[], options: ShareOptions): MarkedShare {
   assertArray(documents, { name: 'documents', expected: 'an array of sums' })
-  assertOptions(options, { name: 'options', keys: ['law', 'pairs', 'minimumCounted', 'minimumEffect'] })
-  const { law, pairs, minimumCounted = 64, minimumEffect = 0.2 } = options
+  assertOptions(options, {
+    name: 'options',
+    keys: ['law', 'pairs', 'minimumCounted', 'minimumEffect', 'family'],
+  })
+  const { law, pairs, minimumCounted = 64, minimumEffect = 0.2, family = 1 } = options
   assertNullLaw(law)
   assertOneOf(pairs, { name: 'options.pairs', values: ['disjoint', 'shared'] })
   assertInteger(minimumCounted, { name: 'options.minimumCounted', min: 1 })
@@ -77,22 +88,25 @@ export function markedShare(documents: readonly ScoreSum[], options: ShareOption
     expected: 'an effect from 0.01 to 1',
     holds: (effect) => effect >= 0.01 && effect <= 1,
   })
+  assertInteger(family, { name: 'options.family', min: 1 })
+  const side = ONE_SIDE / family
   const cells = cellsOf(documents, law, minimumCounted)
   const count = cells.reduce((total, { times }) => total + times, 0)
   const about = { documents: count, tooShort: documents.length - count, minimumCounted, minimumEffect }
-  const anyDependence = boundForAny(cells, count)
+  const anyDependence = boundForAny(cells, count, side)
   if (pairs === 'shared' || count === 0)
     return Object.freeze({
       ...about,
       confidence: 0.95,
+      family,
       share: undefined,
       interval: undefined,
       effect: undefined,
       guaranteed: pairs === 'shared' ? undefined : anyDependence,
       anyDependence,
     })
-  const guaranteed = boundForIndependent(cells, count)
-  const { share, effect, lower, upper } = profile(gathered(cells, law), { law, minimumEffect })
+  const guaranteed = boundForIndependent(cells, count, side)
+  const { share, effect, lower, upper } = profile(gathered(cells, law), { law, minimumEffect, side })
   // Without a mark the likelihood says little about its strength, and would find some share too often. The bound does not err that often.
   const interval = Object.freeze({
     lower: guaranteed.documents === 0 ? 0 : lower,
@@ -101,6 +115,7 @@ export function markedShare(documents: readonly ScoreSum[], options: ShareOption
   return Object.freeze({
     ...about,
     confidence: 0.95,
+    family,
     share,
     interval,
     effect: share === 0 ? undefined : effect,
@@ -159,16 +174,16 @@ function gathered(cells: readonly Cell[], law: NullLaw): readonly Cell[] {
   return Array.from(sums.values(), ({ n, sum, times }) => ({ n: n / times, sum: sum / times, lnP: 0, times }))
 }
 
-// One side of an interval of 95 %.
-const LN_SIDE = Math.log(0.025)
+// What one side of an interval of 95 % may miss.
+const ONE_SIDE = 0.025
 
 function beyond(cells: readonly Cell[], lnThreshold: number): number {
   return cells.reduce((total, { lnP, times }) => total + (lnP <= lnThreshold ? times : 0), 0)
 }
 
-/** P[any null document is beyond 0.025 / N] <= 0.025, so every one beyond it is marked. */
-function boundForAny(cells: readonly Cell[], count: number): ShareBound {
-  const threshold = 0.025 / Math.max(1, count)
+/** P[any null document is beyond side / N] <= side, so every one beyond it is marked. */
+function boundForAny(cells: readonly Cell[], count: number, side: number): ShareBound {
+  const threshold = side / Math.max(1, count)
   const documents = beyond(cells, Math.log(threshold))
   return Object.freeze({ beyond: documents, threshold, documents })
 }
@@ -177,22 +192,34 @@ function boundForAny(cells: readonly Cell[], count: number): ShareBound {
  * Of N documents M are marked and, at best, all beyond the threshold 1 / N; of the others at most Binomial(N - M, 1 / N) are. The least M under which
  * so many are not too many.
  */
-function boundForIndependent(cells: readonly Cell[], count: number): ShareBound {
+function boundForIndependent(cells: readonly Cell[], count: number, side: number): ShareBound {
   const threshold = 1 / count
   const seen = beyond(cells, -Math.log(count))
   let [low, high] = [0, seen]
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
     const isRefuted =
-      lnBinomialUpperTail(seen - middle, { n: count - middle, p: Math.min(threshold, 1 - 1e-9) }) <= LN_SIDE
+      lnBinomialUpperTail(seen - middle, { n: count - middle, p: Math.min(threshold, 1 - 1e-9) }) <=
+      Math.log(side)
     if (isRefuted) low = middle + 1
     else high = middle
   }
   return Object.freeze({ beyond: seen, threshold, documents: low })
 }
 
-/** The root of twice the log-likelihood that an interval of 95 % gives away: that of the quantile of chi-squared with one degree of freedom. */
-const GIVEN_AWAY = 1.959964
+/**
+ * The root of twice the log-likelihood that an interval gives away: that of the quantile of chi-squared with one degree of freedom, so the normal's that leaves one side's
+ * chance beyond it. For 95 % it is 1.96.
+ */
+function givenAway(side: number): number {
+  let [low, high] = [0, 100]
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2
+    if (lnNormalUpperTail(middle) > Math.log(side)) low = middle
+    else high = middle
+  }
+  return high
+}
 
 /** Each strength is so much the one before. */
 const STRENGTH_STEP = 1.2
@@ -214,9 +241,10 @@ interface Fit {
 /** The likelihood of each share with the mix of strengths that suits it best. */
 function profile(
   cells: readonly Cell[],
-  { law, minimumEffect }: { law: NullLaw; minimumEffect: number },
+  { law, minimumEffect, side }: { law: NullLaw; minimumEffect: number; side: number },
 ): { share: number; effect: number; lower: number; upper: number } {
   const tilts = tiltsOf(law)
+  const given = givenAway(side)
   const strengths: number[] = []
   for (let strength = tilts.strengthOf(minimumEffect); strength <= tilts.most; strength *= STRENGTH_STEP)
     strengths.push(strength)
@@ -232,15 +260,15 @@ function profile(
   /** Signed root of what a share gives away, less what may be given away: nearly linear in the share. */
   const excess = (one: number): number => {
     const { lnLikelihood } = one === 0 ? { lnLikelihood: 0 } : fitAt(model, one)
-    return Math.sqrt(2 * Math.max(0, most - lnLikelihood)) - GIVEN_AWAY
+    return Math.sqrt(2 * Math.max(0, most - lnLikelihood)) - given
   }
   const count = cells.reduce((total, { times }) => total + times, 0)
   const step = Math.sqrt((share * (1 - share)) / count) + 1 / count
   return {
     share: most < NOTHING ? 0 : share,
     effect: weights.reduce((sum, weight, i) => sum + (weight / share) * tilts.effectOf(strengths[i]!), 0),
-    lower: boundary(excess, { inside: share, step, outside: 0 }),
-    upper: boundary(excess, { inside: share, step, outside: 1 }),
+    lower: boundary(excess, { inside: share, given, step, outside: 0 }),
+    upper: boundary(excess, { inside: share, given, step, outside: 1 }),
   }
 }
 
@@ -252,11 +280,11 @@ const NOTHING = 0.02
  */
 function boundary(
   excess: (share: number) => number,
-  { inside, step, outside }: { inside: number; step: number; outside: 0 | 1 },
+  { inside, given, step, outside }: { inside: number; given: number; step: number; outside: 0 | 1 },
 ): number {
   const towards = outside === 0 ? -1 : 1
   let [good, bad] = [inside, inside]
-  let [goodExcess, badExcess] = [-GIVEN_AWAY, 0]
+  let [goodExcess, badExcess] = [-given, 0]
   for (let width = 2.2 * step; ; width *= 2) {
     bad = Math.min(1, Math.max(0, inside + towards * width))
     badExcess = excess(bad)
@@ -281,7 +309,7 @@ function boundary(
   return bad
 }
 
-/** So near to the boundary, of 1.96, is at it. */
+/** So near to the boundary, of 1.96 or more, is at it. */
 const CLOSE = 0.02
 
 /**

@@ -15,6 +15,7 @@ import type { KnownMark } from '../../src/detect/identify.ts'
 import { benjaminiHochberg } from '../../src/stats/multiplicity.ts'
 import { engineMark } from '../support/engine-marks.ts'
 import { markedIds, markOf } from '../support/marked-texts.ts'
+import { schemeWithKeys } from '../support/schemes.ts'
 import { binomialBand } from '../support/tolerance.ts'
 
 const VOCABULARY = 400
@@ -227,6 +228,25 @@ describe('the share of marked documents', () => {
       atLeast: 0,
       interval: { lower: 0 },
     })
+  })
+
+  test('accuses no clean corpus of the lane that shows most of 512', async () => {
+    const { profile, key } = schemeWithKeys(
+      'inn3',
+      { scheme: 'green-list', gamma: 0.5, delta: 2 },
+      { vocabularySize: 5000, layers: [{ role: 'cohort', label: 'a', lanes: 512 }] },
+    )
+    const drawn = seedrandom('innocent3')
+    const clean = Array.from({ length: 250 }, () =>
+      Array.from({ length: 130 }, () => Math.floor(5000 * drawn())),
+    )
+    const { shares } = await scanCorpus({
+      documents: documentsOf(clean),
+      marks: [{ profile, key }],
+      workers: 0,
+    })
+    // One of these lanes has a document with a p-value below 0.025 / 250, as more than half of such corpora do.
+    expect(shares.map(({ atLeast, interval }) => [atLeast, interval!.lower])).toEqual(Array(4).fill([0, 0]))
   })
 
   test('is of a sample where there are many documents, drawn by their ids', async () => {

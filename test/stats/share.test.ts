@@ -252,6 +252,64 @@ describe('what is said', () => {
   })
 })
 
+describe('a share that is picked from many', () => {
+  const lanes = 40
+  const corpora = 300
+  const count = 100
+  // Sums of Binomial(100, 1/4), by the inverse of its law.
+  const law100: number[] = []
+  for (let k = 0, p = 0.75 ** 100, below = 0; k <= 100; p *= (100 - k) / (3 * (k + 1)), k++) {
+    below += p
+    law100.push(below)
+  }
+  const random = seedrandom('picked')
+  const sumOf = (u: number): number =>
+    Math.max(
+      0,
+      law100.findIndex((below) => u < below),
+    )
+
+  /** Clean corpora in which, of the lane that shows most, some document is said to be marked. */
+  function accusedAmong(family: number): number {
+    let accused = 0
+    for (let i = 0; i < corpora; i++) {
+      let most = 0
+      for (let lane = 0; lane < lanes; lane++) {
+        const documents = Array.from({ length: count }, () => ({ n: 100, sum: sumOf(random()) }))
+        most = Math.max(
+          most,
+          markedShare(documents, { law, pairs: 'shared', family }).anyDependence.documents,
+        )
+      }
+      if (most > 0) accused++
+    }
+    return accused
+  }
+
+  test('accuses no more clean corpora than one share does; without the family it would', () => {
+    const { hi } = binomialBand(corpora, 0.025, 1e-6)
+    expect(accusedAmong(lanes)).toBeLessThanOrEqual(hi)
+    // Positive control.
+    expect(accusedAmong(1)).toBeGreaterThan(hi)
+  })
+
+  test('is said with wider bounds and a wider interval, by the normal quantile of 0.025 / family', () => {
+    const { documents } = corpusOf(seedrandom('family'), 0.02, () => 1.5, 3000)
+    const [alone, picked] = [1, 1000].map((family) =>
+      markedShare(documents, { law, pairs: 'disjoint', family }),
+    )
+    expect(alone).toEqual(markedShare(documents, { law, pairs: 'disjoint' }))
+    expect([alone!.family, picked!.family]).toEqual([1, 1000])
+    expect(picked!.anyDependence.threshold).toBeCloseTo(alone!.anyDependence.threshold / 1000, 15)
+    expect(picked!.guaranteed!.documents).toBeLessThan(alone!.guaranteed!.documents)
+    expect(picked!.share).toBe(alone!.share)
+    const width = ({ interval }: MarkedShare): number => interval!.upper - interval!.lower
+    // 4.06 against 1.96 deviations.
+    expect(width(picked!) / width(alone!)).toBeGreaterThan(1.9)
+    expect(width(picked!) / width(alone!)).toBeLessThan(2.3)
+  })
+})
+
 describe('arguments', () => {
   test.each(wrongValues({ except: ['array', 'bytes', 'view'] }))('documents: %s', (_, value) => {
     expectRefusal(() => markedShare(value as never, { law, pairs: 'disjoint' }), 'documents')
@@ -261,6 +319,7 @@ describe('arguments', () => {
     ['options.pairs', { pairs: true }],
     ['options.minimumCounted', { minimumCounted: 0 }],
     ['options.minimumEffect', { minimumEffect: 0 }],
+    ['options.family', { family: 0 }],
     ['options', { alpha: 0.1 }],
   ])('%s', (name, changed) => {
     const options = { law, pairs: 'disjoint', ...changed }
