@@ -14,6 +14,8 @@ export interface TupleSet {
   addAll(tuples: Uint32Array): void
   /** Index of the tuple if it is in the set; adds nothing. */
   find(tuple: ArrayLike<number>): number | undefined
+  /** Empties the set; its room stays. */
+  clear(): void
   /** All tuples, `size * width` words, in the order of insertion. */
   toWords(): Uint32Array
 }
@@ -84,6 +86,10 @@ export function createTupleSet(
     find(tuple) {
       const known = slots[slotOf(tuple, 0)]!
       return known === EMPTY ? undefined : known
+    },
+    clear() {
+      slots.fill(EMPTY)
+      size = 0
     },
     toWords: () => words.slice(0, size * width),
   }

@@ -25,6 +25,11 @@ function compare(width: number, tuples: readonly (readonly number[])[]): void {
   else for (const tuple of tuples) atOnce.indexOf(tuple)
   expect(atOnce.size).toBe(set.size)
   expect(atOnce.toWords()).toEqual(set.toWords())
+  atOnce.clear()
+  expect(atOnce.size).toBe(0)
+  for (const tuple of tuples) expect(atOnce.find(tuple)).toBeUndefined()
+  for (const [i, tuple] of [...tuples].reverse().entries()) atOnce.addFrom([...tuple, i], 0)
+  expect(atOnce.size).toBe(set.size)
 }
 
 describe('createTupleSet', () => {

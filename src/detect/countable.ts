@@ -10,7 +10,7 @@ import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { TokenStrings } from '../text/tokenizer-digest.ts'
 import { assertTokenIds, type TokenIds } from '../tokens.ts'
-import { createTupleSet } from '../tuple-set.ts'
+import { createTupleSet, type TupleSet } from '../tuple-set.ts'
 
 /** One document: a prompt (never scored) followed by what was generated. */
 export interface TokenDocument {
@@ -109,7 +109,7 @@ export function countable(
   const scheme = schemeOf(checked, { lanes: 1 })
   const { countOnce, plainContexts = false } = scheme
   const given = documents.reduce((sum, document) => sum + (document?.ids?.length ?? 0), 0)
-  const pairs = createTupleSet(contextWidth + 1, { expected: Math.min(given, MOST_EXPECTED) })
+  const pairs = emptySet('pairs', contextWidth + 1, given)
   const pair = new Uint32Array(contextWidth + 1)
   const skipped = { prompt: 0, incompleteContext: 0, afterEnd: 0, lost: 0, repeated: 0 }
   let seen = 0
@@ -121,10 +121,7 @@ export function countable(
     const isLost = lostPositions(checkedDocument, contextWidth)
     // Where the first use of a context counts, it is the first in its document, prompt included: the marker leaves the others alone.
     // Another document's first use was marked as well; if its token is another, it is another pair with a number of its own.
-    const used =
-      countOnce === 'context'
-        ? createTupleSet(contextWidth, { expected: Math.min(ids.length, MOST_EXPECTED) })
-        : undefined
+    const used = countOnce === 'context' ? emptySet('used', contextWidth, ids.length) : undefined
     seen += ids.length
     skipped.prompt += promptLength
     for (let i = used ? 0 : promptLength; i < ids.length; i++) {
@@ -172,8 +169,21 @@ export function countable(
   return Object.freeze(record) as unknown as Countable
 }
 
-/** Room is made for so many pairs beforehand; what is larger grows. */
+/** Sets for so many tuples are kept and emptied: a corpus has millions of short documents, and making two a document took as long as filling them. */
+const MOST_KEPT = 4096
+/** Room is made for so many beforehand; what is larger grows. */
 const MOST_EXPECTED = 2 ** 20
+const kept = new Map<string, TupleSet>()
+
+/** An empty set, for this call alone: nothing in here calls `countable`. */
+function emptySet(use: 'pairs' | 'used', width: number, expected: number): TupleSet {
+  if (expected > MOST_KEPT) return createTupleSet(width, { expected: Math.min(expected, MOST_EXPECTED) })
+  const name = `${use} ${width}`
+  const set = kept.get(name) ?? createTupleSet(width, { expected: MOST_KEPT })
+  kept.set(name, set)
+  set.clear()
+  return set
+}
 
 /** Whether the pair at a position touches one whose id does not survive as text. */
 export function lostPositions(

@@ -113,7 +113,7 @@ export async function duckdbStore({
     }
     appender.closeSync()
     try {
-      await connection.run(`COPY part TO ${quoted(temporary)} (FORMAT parquet, COMPRESSION zstd)`)
+      await connection.run(`COPY part TO ${quoted(temporary)} (FORMAT parquet, COMPRESSION snappy)`)
       await connection.run('DROP TABLE part')
       const { bytes, sha256 } = await digestOf(temporary)
       await rename(temporary, path)
