@@ -1,6 +1,6 @@
 /**
  * `npm run bench:scale`: how long a scan takes, by stage, and how it grows: corpora of a million to a hundred million token ids, each scanned by a process of its own. Prints a table and writes
- * results/scale.json. `-- --most 1e7` stops earlier and writes nothing. Needs some 3 GB of disk and a quarter of an hour for 1e8.
+ * results/scale.json; `-- --table` puts it into docs/scan.md. `-- --most 1e7` stops earlier and writes nothing. Takes three minutes and some 2 GB of disk on two cores.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -24,25 +24,31 @@ import { teacherFolder } from './lab/teacher.ts'
 import { machine, revision } from './power/machine.ts'
 import { VOCABULARY, writeCorpus } from './scale/corpus.ts'
 import type { ScaleResult, ScaleRow } from './scale/result.ts'
-import { cellsOf, growthOf } from './scale/table.ts'
+import { cellsOf, growthOf, withTable } from './scale/table.ts'
 
 const RESULT = new URL('./results/scale.json', import.meta.url)
+const GUIDE = new URL('../docs/scan.md', import.meta.url)
 const SIZES = [1e6, 1e7, 1e8]
 const WORKERS = 2
 const MEMORY = 2 ** 31
 
 interface Options {
   readonly most: string
+  readonly table: boolean
   readonly one?: string
   readonly folder?: string
 }
 
 await new Command('bench:scale')
   .option('--most <tokens>', 'largest corpus', '1e8')
+  .option('--table', "write docs/scan.md's table from results/scale.json and measure nothing", false)
   .option('--one <tokens>', 'one size, in this process (used by the benchmark itself)')
   .option('--folder <path>', 'where the corpora are (used by the benchmark itself)')
-  .action(async ({ most, one, folder }: Options) => {
-    if (one !== undefined && folder !== undefined)
+  .action(async ({ most, table, one, folder }: Options) => {
+    if (table) {
+      const result: ScaleResult = JSON.parse(await readFile(RESULT, 'utf8'))
+      await writeFile(GUIDE, withTable(await readFile(GUIDE, 'utf8'), result))
+    } else if (one !== undefined && folder !== undefined)
       process.stdout.write(JSON.stringify(await measure(Number(one), folder)))
     else await benchmark(Number(most))
   })

@@ -42,6 +42,40 @@ export function growthOf({ rows }: Pick<ScaleResult, 'rows'>): number {
   return last.seconds.whole / last.tokens / (first.seconds.whole / first.tokens)
 }
 
+/** Markdown, columns padded to one width. */
+export function markdownTable(result: ScaleResult): string {
+  const { head, body } = cellsOf(result)
+  const widths = head.map((_, c) => Math.max(...[head, ...body].map((line) => line[c]!.length)))
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+}
+
+/** What the figures stand for, and what they say of 1e11 tokens. */
+export function caption(result: ScaleResult): string {
+  const { machine, workers, memoryLimit, tokenise, score, created } = result
+  const hours = (cores: number, isText: boolean): string =>
+    `${Number(hoursFor(result, { tokens: 1e11, cores, isText }).toPrecision(2))} h`
+  return [
+    `Parquet files of token ids, 1,000 a document, a third of them copies from a pool; one key, green list, width 2; ${workers} threads, a memory limit of ${memoryLimit / 2 ** 30} GiB. "Into pairs" is reading, splitting,`,
+    'each document\'s own evidence and writing; "counted" is finding the distinct pairs and scoring each once; rates are tokens of the corpus a second. Starting up is shared by more tokens as corpora grow:',
+    `a token takes ${growthOf(result).toPrecision(2)} times as long at 1e8 as at 1e7.`,
+    `A thread scores ${Math.round(score / 1e6)} million pairs a second. Text is tokenised in JavaScript at ${Math.round(tokenise / 1000)} thousand tokens a second and thread, which then takes most of the time: corpora of ids are quicker by far.`,
+    `On paper, 1e11 ids take ${hours(16, false)} on 16 cores and ${hours(100, false)} on 100, and 1e11 tokens of text ${hours(16, true)} and ${hours(100, true)}: the processor time a token of the largest corpus here, spread evenly over shards that share nothing,`,
+    'with disks that keep up and pairs as repetitive as here. Nobody ran that.',
+    `Node ${machine.node.slice(1)}, ${machine.cores} cores (${machine.cpu}), DuckDB ${machine.packages['@duckdb/node-api']}; measured ${created}.`,
+  ].join('\n')
+}
+
+/** A paper with the table of this result in the place that its two markers keep. @throws Error if there is not one place. */
+export function withTable(paper: string, result: ScaleResult): string {
+  const parts = paper.split(TABLE_BEGIN)
+  const end = parts[1]?.indexOf(TABLE_END) ?? -1
+  if (parts.length !== 2 || end < 0)
+    throw new Error(`the paper expected one "${TABLE_BEGIN}" and "${TABLE_END}" after it`)
+  return `${parts[0]}${TABLE_BEGIN}\n\n${markdownTable(result)}\n\n${caption(result)}\n\n${parts[1]!.slice(end)}`
+}
+
 /**
  * Hours that a corpus takes on so many cores, on paper: the time a token of the largest corpus, spread evenly; from text, what its tokenizer takes beside. Assumes that shards share nothing
  * and that counting is spread as pairs are, by their hash.
