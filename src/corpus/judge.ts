@@ -10,6 +10,7 @@ import { notesOnMark } from '../detect/mark-notes.ts'
 import { type Decision, familyVerdictsOf, type Verdict } from '../detect/verdict.ts'
 import { profileDigest } from '../keys/profile.ts'
 import { assertScoreSum, lnLeastTail } from '../stats/tail.ts'
+import { assertOneContent } from './assert-one-content.ts'
 import type { Crew } from './crew.ts'
 import { type DonePart, eachDocument } from './distinct-documents.ts'
 import { estimateShares } from './estimate-share.ts'
@@ -56,7 +57,7 @@ const MOST_SKIPS = 10
 
 /**
  * Judges finished parts.
- * @throws Error where parts are missing and `partial` was not asked for.
+ * @throws Error where parts are missing and `partial` was not asked for; RangeError where a source changed between parts.
  */
 export async function judge(judged: Judged, rule: JudgeRule): Promise<ScanRecord> {
   const { question, header, store, records } = judged
@@ -64,6 +65,7 @@ export async function judge(judged: Judged, rule: JudgeRule): Promise<ScanRecord
     .filter(({ scan }) => scan === header.scan)
     .map(({ name, account }): DonePart => ({ name, account: account as unknown as PartAccount }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+  assertOneContent(parts, header)
   const missing = missingParts(parts, header, await records.shards())
   if (missing && !rule.partial) throw new Error(unfinished(missing))
   const totals = await store.totals(
@@ -112,7 +114,10 @@ function notesOf({ skipped }: Pick<ScanAccount, 'skipped'>, missing: Missing | u
   return [
     ...(left > 0 ? [`${left} rows or rests of sources were left out; account.skipped says why`] : []),
     ...(missing
-      ? ['parts of the corpus are missing: this is the record of what was there, and not of the corpus']
+      ? [
+          'parts of the corpus are missing: this is the record of what was there, and not of the corpus',
+          'alpha is the level of one look: whoever judges a scan again and again while it grows accuses the innocent more often',
+        ]
       : []),
     'documents of the list share phrases, so their p-values depend on each other; the level of the list holds for independent or positively dependent ones',
   ]

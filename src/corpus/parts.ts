@@ -3,7 +3,8 @@
  * rows before it in the stream, and on nothing else. A part is the unit of work, of resuming and of sharding; its name says where it is from.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { type Digest, digestJson } from '../digest.ts'
+import { utf8ToBytes } from '../bytes.ts'
+import { type Digest, digestBytes, digestJson } from '../digest.ts'
 import type { CorpusDocument, Skipped } from './document.ts'
 
 /** What is read one after the other: a file, a run of small files, standard input, or documents that a caller gives. */
@@ -35,6 +36,8 @@ export interface CutPart {
   readonly rows: readonly (CorpusDocument | Skipped)[]
   /** Names what was read: a source that has changed gives another. */
   readonly input: Digest
+  /** Names what was read of the stream before: of two that differ anywhere, later blocks do not go together. */
+  readonly before: Digest
 }
 
 /** A block ends with the row that reaches one of these. */
@@ -53,6 +56,7 @@ export async function* partsOf(stream: Stream, place: number, most: BlockSize): 
   let size = 0
   let hash = createHash('sha256')
   let block = 0
+  let before = START
   const cut = (isLast: boolean): CutPart => {
     const part = {
       name: partName(place, block++),
@@ -61,7 +65,9 @@ export async function* partsOf(stream: Stream, place: number, most: BlockSize): 
       isLast,
       rows,
       input: `sha256:${hash.digest('hex')}` as const,
+      before,
     }
+    before = followedBy(before, part.input)
     rows = []
     size = 0
     hash = createHash('sha256')
@@ -74,6 +80,14 @@ export async function* partsOf(stream: Stream, place: number, most: BlockSize): 
     size += addTo(hash, row)
   }
   yield cut(true)
+}
+
+/** What stands before the first block: nothing. */
+const START = digestBytes(new Uint8Array(0))
+
+/** What stands before the block that follows. */
+export function followedBy(before: Digest, input: Digest): Digest {
+  return digestBytes(utf8ToBytes(`${before} ${input}`))
 }
 
 /** A part's name; in the order of names, parts stand as they were read. */
@@ -116,7 +130,7 @@ export function isOwn(
 }
 
 /** Names the files of a corpus and their sizes. */
-export function digestOfFiles(streams: readonly Stream[]): Digest {
+export function digestOfFiles(streams: readonly Pick<Stream, 'name' | 'files'>[]): Digest {
   return digestJson(
     streams.map(({ name, files }) => [name, files.map((file) => [file.name, file.bytes ?? null])]),
   )

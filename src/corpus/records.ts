@@ -5,8 +5,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { utf8ToBytes } from '../bytes.ts'
-import { type Digest, digestBytes } from '../digest.ts'
-import type { Shard } from './parts.ts'
+import { type Digest, digestBytes, digestJson } from '../digest.ts'
+import { digestOfFiles, type Shard } from './parts.ts'
 import { assertSameScan, type ScanHeader } from './spec.ts'
 import { writeWhole } from './write-whole.ts'
 
@@ -112,17 +112,25 @@ export function folderRecords(folders: readonly string[]): ScanRecords {
   }
 }
 
-/** The header of a folder; undefined where there is none. */
+/** The header of a folder; undefined where there is none. It must be what its name, the digest of the spec, stands for: a list of sources that lost one would miss nothing of it. */
 export async function readHeader(folder: string): Promise<ScanHeader | undefined> {
   const text = await readIfThere(join(folder, HEADER))
   if (text === undefined) return undefined
   try {
     const header = JSON.parse(text) as ScanHeader
-    if (header.format === 'dyetrace/scan-header-1') return header
+    const { format, scan, spec, streams } = header
+    if (
+      format === 'dyetrace/scan-header-1' &&
+      digestJson(spec) === scan &&
+      digestOfFiles(streams) === spec.sources
+    )
+      return header
   } catch {
     // Said below.
   }
-  throw new RangeError(`folder ${folder}: expected the ${HEADER} of a scan, got another content`)
+  throw new RangeError(
+    `folder ${folder}: expected the ${HEADER} of a scan, as it was written, got another content`,
+  )
 }
 
 function lost(part: string): string {

@@ -32,8 +32,9 @@ export interface PartAccount {
   readonly firstSkips: readonly SkippedRow[]
   /** Pairs by reading, each once within the part. */
   readonly pairs: readonly number[]
-  /** Digests of what was read, of the documents' lines, and of those kept whole. */
+  /** Digests of what was read, of all that stands before it in its stream, of the documents' lines, and of those kept whole. */
   readonly input: Digest
+  readonly before: Digest
   readonly lines: Digest
   readonly sample: Digest
   /** Every document whose name's first word is smaller is kept whole. */
@@ -140,6 +141,7 @@ export async function workOff(options: WorkOffOptions): Promise<void> {
       firstSkips: skipped.slice(0, MOST_SKIPS),
       pairs: worked.blocks.map(({ pairs, contextWidth }) => pairs.length / (contextWidth + 1)),
       input: part.input,
+      before: part.before,
       lines: digestBytes(utf8ToBytes(worked.lines)),
       sample: digestBytes(utf8ToBytes(worked.sample)),
       sampledBelow: worked.sampledBelow,
@@ -213,7 +215,7 @@ async function keptBlocks(
 }
 
 function assertUnchanged(part: CutPart, known: PartAccount, stream: Stream): void {
-  if (part.input !== known.input || part.isLast !== known.isLast)
+  if (part.input !== known.input || part.before !== known.before || part.isLast !== known.isLast)
     throw changed(stream, `block ${part.block} as it was when it was worked off`, 'other content')
 }
 

@@ -210,6 +210,14 @@ function repetitiveCorpus(mark: Mark, count: number, seed: string): CorpusDocume
   }))
 }
 
+/** What is changed by hand of a header and of a part's record. */
+interface Written {
+  readonly streams: object[]
+  readonly spec: { readonly reading: { minimumCounted: number } }
+  readonly files: object[]
+  readonly record: { readonly account: { documents: number } }
+}
+
 describe('shards', () => {
   const mark = markOf({ layers: TWO_LAYERS, vocabularySize: 400 })
   const own = marksOf(mark)
@@ -293,6 +301,7 @@ describe('shards', () => {
     expect(partial.missing).toMatchObject({ shards: ['2/4', '4/4'], streams: 2 })
     expect(partial.account.documents).toBeLessThan(whole.account.documents)
     expect(partial.notes.join()).toContain('not of the corpus')
+    expect(partial.notes.join()).toContain('alpha is the level of one look')
   })
 
   test('of another scan, of other marks, or of a source that has changed are refused', async () => {
@@ -344,6 +353,55 @@ describe('shards', () => {
       /part s0000001-b0000000: expected one content in all folders, got two/,
     )
     expect(cwd).not.toBe('')
+  })
+
+  test('of two contents that stand side by side without a gap are refused', async () => {
+    const listOf = (rows: number, first: number): CorpusDocument[] =>
+      corpusOf(Array.from({ length: rows }, (_, row) => ({ ids: [first, row % 300, row % 7] })))
+    const merged = async (one: CorpusDocument[], two: CorpusDocument[]): Promise<ScanRecord> => {
+      const places = [fresh(), fresh()]
+      for (const [i, documents] of [one, two].entries())
+        await scanShard({
+          ...{ marks: own, workers: 0, block: { rows: 10, size: 2 ** 22 }, documents },
+          ...{ folder: places[i]!, shard: { index: i + 1, of: 2 } },
+        })
+      return mergeScans(places, { marks: own, workers: 0 })
+    }
+    const long = listOf(95, 1)
+    expect((await merged(long, long)).account.documents).toBe(95)
+    // Blocks 0, 2, 4, 6, 8 of ten and 1, 3 of four, the last: every block to the last one is there.
+    await expect(merged(long, listOf(40, 1))).rejects.toThrow(
+      /source "documents": expected blocks of one content, got block \d of another: it has changed between shards/,
+    )
+    // As many blocks, other documents in all of them, or in one.
+    await expect(merged(long, listOf(95, 2))).rejects.toThrow(/got block 1 of another/)
+    await expect(merged(long, [...long.slice(0, 75), ...listOf(1, 2), ...long.slice(76)])).rejects.toThrow(
+      /got block 8 of another/,
+    )
+  })
+
+  test('whose lists lost a source or a file of pairs are refused', async () => {
+    const place = fresh()
+    await scanShard({ ...options, folder: place })
+    const changed = async (file: string, change: (value: Written) => void): Promise<void> => {
+      const path = join(place, file)
+      const text = readFileSync(path, 'utf8')
+      const value = JSON.parse(text)
+      change(value)
+      writeFileSync(path, JSON.stringify(value))
+      await expect(mergeScans([place], { marks: own, workers: 0 })).rejects.toThrow(/as it was written/)
+      writeFileSync(path, text)
+    }
+    await changed('scan.json', ({ streams }) => streams.pop())
+    await changed('scan.json', ({ spec }) => {
+      spec.reading.minimumCounted = 1
+    })
+    const part = 'pairs/s0000000-b0000002.json'
+    await changed(part, ({ files }) => files.pop())
+    await changed(part, ({ record }) => {
+      record.account.documents--
+    })
+    expect(await mergeScans([place], { marks: own, workers: 0 })).toEqual(whole)
   })
 
   test('damaged files are refused, and parts without a record are worked off again', async () => {

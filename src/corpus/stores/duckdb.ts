@@ -10,6 +10,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBUIntegerVector } from '@duckdb/node-api'
+import { type Digest, digestJson } from '../../digest.ts'
 import { addTotals } from '../add-totals.ts'
 import type { BlockSummer, PairBlock, PairStore, PartRecord, Totals } from '../store.ts'
 import { notWritten, writeWhole } from '../write-whole.ts'
@@ -41,6 +42,8 @@ interface StoredPart {
   readonly format: 'dyetrace/scan-part-1'
   readonly record: PartRecord
   readonly files: readonly PairFile[]
+  /** Of record and files: a part whose list of files lost one would be whole without it. */
+  readonly digest: Digest
 }
 
 /** Rows of one of DuckDB's chunks, and pairs that are handed over at a time. */
@@ -140,7 +143,8 @@ export async function duckdbStore({
         for (const block of blocks as readonly PairBlock[]) {
           if (block.pairs.length > 0) files.push(await write(block, record.name))
         }
-        const stored: StoredPart = { format: 'dyetrace/scan-part-1', record, files }
+        const digest = digestJson({ record, files })
+        const stored: StoredPart = { format: 'dyetrace/scan-part-1', record, files, digest }
         await writeWhole(join(folder, `${record.name}.json`), `${JSON.stringify(stored)}\n`)
       }),
     async parts() {
@@ -272,7 +276,8 @@ async function storedParts(
 function parsed(text: string, path: string): StoredPart {
   try {
     const stored = JSON.parse(text) as StoredPart
-    if (stored.format === 'dyetrace/scan-part-1') return stored
+    const { format, record, files, digest } = stored
+    if (format === 'dyetrace/scan-part-1' && digestJson({ record, files }) === digest) return stored
   } catch {
     // Said below.
   }
