@@ -45,7 +45,7 @@ export interface SmallestDocument {
  */
 export interface ScannedShare {
   readonly test: number
-  /** Documents of the sample, and how many of them had enough pairs of their own. */
+  /** Documents of the sample (of each its first 4,096 ids), and how many of them had enough pairs of their own. */
   readonly sampled: number
   readonly documents: number
   readonly tooShort: number

@@ -32,12 +32,12 @@ export interface PartAccount {
   readonly firstSkips: readonly SkippedRow[]
   /** Pairs by reading, each once within the part. */
   readonly pairs: readonly number[]
-  /** Digests of what was read, of all that stands before it in its stream, of the documents' lines, and of those kept whole. */
+  /** Digests of what was read, of all that stands before it in its stream, of the documents' lines, and of the sample. */
   readonly input: Digest
   readonly before: Digest
   readonly lines: Digest
   readonly sample: Digest
-  /** Every document whose name's first word is smaller is kept whole. */
+  /** Every document whose name's first word is smaller is in the sample. */
   readonly sampledBelow: number
 }
 
@@ -54,7 +54,7 @@ export interface ScanProgress {
   readonly bytesDone: number
 }
 
-/** What the list of a part's documents that are kept whole is called, behind the part's name. */
+/** What a part's sample of documents is called, behind the part's name. */
 export const SAMPLE = '-sample'
 
 /** Places that a part's record has room for. */

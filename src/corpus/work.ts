@@ -70,7 +70,7 @@ export interface DocumentLine {
   readonly passages?: readonly FoundPassage[]
 }
 
-/** A document that is kept whole, for the question how many are marked. */
+/** A document of the sample, for the question how many are marked: its first ids, which are enough to judge it by. */
 export interface SampledDocument {
   readonly hash: string
   readonly ids: readonly number[]
@@ -91,8 +91,10 @@ export interface PartWork {
   readonly sampledBelow: number
 }
 
-/** Documents of a part that are kept whole. Names are digests of ids, so which ones these are is drawn by the texts and blind to every key. */
+/** Documents of a part that are sampled. Names are digests of ids, so which ones these are is drawn by the texts and blind to every key. */
 const MOST_SAMPLED = 256
+/** Ids that are kept of each: books would leave no room for others, and a sample of few says little. */
+const MOST_IDS_EACH = 4096
 
 /** Passages are looked for in documents whose p-value is at most this. */
 const LN_LOCALISED: number = Math.log(1e-6)
@@ -156,10 +158,11 @@ function createSample(): {
       const names = [...kept.keys()].sort().slice(0, MOST_SAMPLED)
       const lines = names.map((hash) => {
         const { ids, promptLength } = kept.get(hash)!
+        const first = ids.subarray(0, MOST_IDS_EACH)
         return JSON.stringify({
           hash,
-          ids: Array.from(ids),
-          ...(promptLength === undefined ? {} : { promptLength }),
+          ids: Array.from(first),
+          ...(promptLength === undefined ? {} : { promptLength: Math.min(promptLength, first.length) }),
         } satisfies SampledDocument)
       })
       return {

@@ -249,6 +249,24 @@ describe('the share of marked documents', () => {
     expect(shares.map(({ atLeast, interval }) => [atLeast, interval!.lower])).toEqual(Array(4).fill([0, 0]))
   })
 
+  test('is of the beginnings of documents: books leave room for each other', async () => {
+    const drawn = seedrandom('books')
+    // Together more ids than a sample has, and one prompt that is longer than what is kept of a document.
+    const books = Array.from({ length: 12 }, () =>
+      // What comes after 6,000 ids says nothing, and costs no time.
+      Uint32Array.from({ length: 190_000 }, (_, i) => (i < 6000 ? Math.floor(5000 * drawn()) : 0)),
+    )
+    const { shares } = await scanCorpus({
+      marks,
+      workers: 0,
+      documents: books.map((ids, row) => ({
+        ...{ kind: 'document', source: 'here', row, ids },
+        ...(row === 3 ? { promptLength: 5000 } : {}),
+      })),
+    })
+    expect(shares[0]).toMatchObject({ sampled: 12, documents: 11, tooShort: 1, atLeast: 0 })
+  })
+
   test('is of a sample where there are many documents, drawn by their ids', async () => {
     const whole = { marks, workers: 0, documents: documentsOf(texts) }
     const [of] = (await scanCorpus(whole)).shares
