@@ -5,6 +5,7 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBListVector, DuckDBVector } from '@duckdb/node-api'
 import { describe } from '../assert.ts'
 import type { CorpusDocument, DocumentPlace, Skipped } from './document.ts'
+import { literalPath } from './literal-path.ts'
 import type { ReadRules } from './read-options.ts'
 import { type Columns, documentOf, skipped } from './row.ts'
 import type { SourceFile } from './sources.ts'
@@ -35,7 +36,7 @@ export async function* readParquet(
   try {
     // Reading ahead, a fault would cost the rows that were read before it.
     await connection.run("SET streaming_buffer_size = '1KB'")
-    yield* rowsOf(connection, { name: source.name, path: literal(source.path) }, rules)
+    yield* rowsOf(connection, { name: source.name, path: literalPath(source.path) }, rules)
   } finally {
     connection.closeSync()
     instance.closeSync()
@@ -51,11 +52,6 @@ async function duckdb(name: string): Promise<typeof import('@duckdb/node-api')> 
       `${name}: expected the package @duckdb/node-api to read Parquet, got none; install it beside this one: npm install @duckdb/node-api`,
     )
   }
-}
-
-/** DuckDB takes the name of a file for a pattern. */
-function literal(path: string): string {
-  return path.replace(/[*?[]/g, '[$&]')
 }
 
 interface Table {

@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBUIntegerVector } from '@duckdb/node-api'
 import { type Digest, digestJson } from '../../digest.ts'
 import { addTotals } from '../add-totals.ts'
+import { literalPath } from '../literal-path.ts'
 import type { BlockSummer, PairBlock, PairStore, PartRecord, Totals } from '../store.ts'
 import { notWritten, writeWhole } from '../write-whole.ts'
 
@@ -193,7 +194,9 @@ async function totalsOf(
   const { contextWidth, decidedBy } = first
   const width = contextWidth + 1
   const columns = columnsOf(width)
-  const from = `FROM read_parquet([${files.map(({ file }) => quoted(resolve(file))).join(', ')}])`
+  // A folder is called what it is called: `*` in its name is no pattern, and `c0=7` no column.
+  const paths = files.map(({ file }) => quoted(literalPath(resolve(file))))
+  const from = `FROM read_parquet([${paths.join(', ')}], hive_partitioning = false)`
   const deciding = columns.slice(0, decidedBy ?? width)
   const others = columns.slice(decidedBy ?? width)
   // All other words of one row, and not each of some row.

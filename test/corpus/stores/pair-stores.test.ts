@@ -113,3 +113,27 @@ describe.each(KINDS)('%s', (_, open) => {
     await store.close()
   })
 })
+
+test.each(['c0=abc', 'c0=5', 'scan*', 'scan?', 'scan[12]', "o'clock"])(
+  'a folder called %s holds the pairs that were put there, and no others',
+  async (name) => {
+    const place = mkdtempSync(join(folder, 'names-'))
+    const put = async (own: string, pairs: number[]): Promise<PairStore> => {
+      const store = await duckdbStore({ folder: join(place, own, 'pairs'), threads: 1 })
+      await store.put({ name: 'a', scan, account: {} }, [
+        { reading: 0, contextWidth: 0, pairs: Uint32Array.from(pairs) },
+      ])
+      return store
+    }
+    // Folders that a pattern of the name would find.
+    for (const other of ['scan1', 'scan2']) await (await put(other, [101, 102, 103])).close()
+    const store = await put(name, [1, 2, 3])
+    const seen: number[] = []
+    await store.totals(scan, [1], async ({ pairs }) => {
+      seen.push(...pairs)
+      return [{ n: BigInt(pairs.length), units: 0n }]
+    })
+    await store.close()
+    expect(seen.sort()).toEqual([1, 2, 3])
+  },
+)
