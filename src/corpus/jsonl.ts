@@ -57,6 +57,8 @@ function readLine(line: Line, place: DocumentPlace, rules: ReadRules): CorpusDoc
       'too-large',
       `expected a row of at most ${rules.maximumBytes} bytes, got ${line.size}`,
     )
+  // At once: a packed file of a few hundred kilobytes may hold hundreds of millions of them.
+  if (line.size === 0) return undefined
   const torn = (): Skipped =>
     skipped(place, 'torn-line', 'expected a whole line at the end of the source, got a part of one')
   let text: string
