@@ -53,8 +53,11 @@ export function createLineSplitter(maximumBytes: number): LineSplitter {
       for (;;) {
         const at = piece.indexOf(FEED, start)
         if (at < 0) break
-        keep(piece.subarray(start, at))
-        lines.push(finish(true))
+        if (at === start && size === 0) lines.push(EMPTY)
+        else {
+          keep(piece.subarray(start, at))
+          lines.push(finish(true))
+        }
         start = at + 1
       }
       // A copy, which `slice` of a Buffer is not: the caller may write over the piece before the line's end comes.
@@ -65,6 +68,7 @@ export function createLineSplitter(maximumBytes: number): LineSplitter {
   }
 }
 
+const EMPTY: Line = Object.freeze({ bytes: new Uint8Array(0), size: 0, ended: true })
 const FEED = 0x0a
 const RETURN = 0x0d
 
