@@ -3,6 +3,7 @@
  * one stream together, in the order of their names.
  */
 import { stat } from 'node:fs/promises'
+import { assertRecord, describe } from '../assert.ts'
 import { digestJson } from '../digest.ts'
 import type { CorpusDocument, Skipped } from './document.ts'
 import type { Stream } from './parts.ts'
@@ -53,7 +54,23 @@ export function streamOfDocuments(
     isPlain: false,
     stamp: async () => undefined,
     async *read() {
-      yield* documents
+      let place = 0
+      for await (const one of documents) {
+        assertRow(one, `documents[${place++}]`)
+        yield one
+      }
     },
   }
+}
+
+// Ids of another type would be read, but their bytes not: nobody would notice that they have changed.
+function assertRow(row: unknown, name: string): void {
+  const expected = 'a document with text or a Uint32Array of ids, or a row that was left out'
+  assertRecord(row, { name, expected })
+  const { kind, text, ids } = row
+  if (kind === 'skipped') return
+  if (kind !== 'document')
+    throw new TypeError(`"${name}.kind" expected document or skipped, got ${describe(kind)}`)
+  if (ids === undefined ? typeof text !== 'string' : !(ids instanceof Uint32Array))
+    throw new TypeError(`"${name}" expected ${expected}, got ${describe(ids === undefined ? text : ids)}`)
 }

@@ -278,6 +278,23 @@ describe('the share of marked documents', () => {
 })
 
 describe('what a scan refuses', () => {
+  test.each<[string, object, RegExp]>([
+    [
+      'ids as a list',
+      { kind: 'document', ids: [1, 2, 3] },
+      /"documents\[0\]" expected a document with text or a Uint32Array of ids/,
+    ],
+    ['nothing to read', { kind: 'document' }, /"documents\[0\]" expected a document with text/],
+    [
+      'rows of another kind',
+      { kind: 'row', ids: Uint32Array.of(1) },
+      /"documents\[0\].kind" expected document or skipped/,
+    ],
+  ])('documents that are none: %s', async (_, row, message) => {
+    const documents = [{ source: 'here', row: 0, ...row }] as unknown as CorpusDocument[]
+    await expect(scanCorpus({ documents, marks: strangers(1), workers: 0 })).rejects.toThrow(message)
+  })
+
   const own = markOf({ vocabularySize: VOCABULARY })
   const marks = [{ profile: own.profile, key: own.keys[0]! }]
 
