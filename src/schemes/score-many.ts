@@ -75,7 +75,7 @@ export function weightedScoreSums(
   return sums
 }
 
-/** The sums of all lanes under each key, `lanes` a key: lanes share blocks, so that all of them cost little more than one. */
+/** The sums of all lanes under each key, `lanes` a key: lanes share blocks, so that all of them cost little more than one. Of pairs that are distinct: neighbours that are equal are one block, which is counted as one pair where lanes are counted bit by bit. */
 export function laneSums(
   pairs: Uint32Array,
   { scheme, lanes, keys }: { scheme: Scheme; lanes: number; keys: readonly MarkKey[] },
