@@ -40,7 +40,7 @@ export type Sampler = (logits: LogitsRow, ids: TokenIds) => number
  * })
  * const marker = createMarker(profile, deriveMarkKeys(master, profile))
  * const next = createSampler(marker, { random: Math.random, temperature: 0.8, topK: 2 })
- * next(new Float32Array([0, 0, -9]), [2, 1]) // 0 or 1
+ * console.log(next(new Float32Array([0, 0, -9]), [2, 1]) < 2) // true
  */
 export function createSampler(marker: Marker, options: SamplerOptions): Sampler {
   assertOptions(marker, { name: 'marker' })
