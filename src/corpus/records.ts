@@ -95,7 +95,12 @@ export function folderRecords(folders: readonly string[]): ScanRecords {
     putStream: (stream, end) => writeWhole(streamPath(own, stream), `${JSON.stringify(end)}\n`),
     async stream(stream) {
       const text = await readIfThere(streamPath(own, stream))
-      return text === undefined ? undefined : (JSON.parse(text) as StreamEnd)
+      try {
+        return text === undefined ? undefined : (JSON.parse(text) as StreamEnd)
+      } catch {
+        // Damaged, it says nothing: the stream is read again.
+        return undefined
+      }
     },
     putShard: ({ index, of }) =>
       writeWhole(join(own, 'shards', `${index}-of-${of}.json`), `${JSON.stringify({ index, of })}\n`),

@@ -178,8 +178,7 @@ export async function mergeScans(
   assertOptions(options, { name: 'options', keys: [...CORPUS_KEYS, ...DECIDE_KEYS, 'partial'] })
   const { memory, workers } = budgetOf(options)
   const rule = ruleOf(options)
-  const header = await readHeader(first)
-  if (!header) throw new RangeError(`folder ${first}: expected a scan, got a folder without one`)
+  const header = (await Promise.all(folders.map(headerIn)))[0]!
   const question = questionOf(options.marks, header.spec.reading)
   assertSameMarks(question, header)
   const records = folderRecords(folders)
@@ -198,6 +197,13 @@ export async function mergeScans(
     await crew.close()
     if (!options.store) await store.close()
   }
+}
+
+/** A name that is mistyped is no shard that did not end. */
+async function headerIn(folder: string): Promise<ScanHeader> {
+  const header = await readHeader(folder)
+  if (!header) throw new RangeError(`folder ${folder}: expected a scan, got none there`)
+  return header
 }
 
 const PAIRS = 'pairs'

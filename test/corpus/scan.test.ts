@@ -431,6 +431,44 @@ describe('shards', () => {
     expect(await merge()).toEqual(whole)
   })
 
+  test('records that were changed by hand are refused, whatever was changed', async () => {
+    const place = fresh()
+    await scanShard({ ...options, folder: place, shard: { index: 1, of: 1 } })
+    const merge = (...others: string[]): Promise<ScanRecord> =>
+      mergeScans([place, ...others], { marks: own, workers: 0 })
+    const changed = async (name: string, edit: (text: string) => string, said: RegExp): Promise<void> => {
+      const path = join(place, name)
+      const text = readFileSync(path, 'utf8')
+      expect(edit(text)).not.toBe(text)
+      writeFileSync(path, edit(text))
+      await expect(merge()).rejects.toThrow(said)
+      writeFileSync(path, text)
+    }
+    for (const edit of [
+      () => '{"format":"dyetrace/scan-part-1"}',
+      () => '{"format":"dyetrace/scan-part-1","record":null,"files":[]}',
+      (text: string) => text.replace(/"documents":\d+/, '"documents":1e12'),
+      (text: string) => text.replace(/"name":"[^"]*"/, '"name":"../../other"'),
+      (text: string) => text.replace(/"contextWidth":\d/, '"contextWidth":1e9'),
+      (text: string) => text.replace(/"file":"[^"]*"/, '"file":"../../../other.parquet"'),
+    ])
+      await changed(
+        'pairs/s0000000-b0000000.json',
+        edit,
+        /is not as it was written; remove it and run the same/,
+      )
+    for (const edit of [
+      () => '{"format":"dyetrace/scan-header-1"}',
+      (text: string) => text.replace(/"minimumCounted":\d+/, '"minimumCounted":1'),
+      (text: string) => text.replace(/"name":"[^"]*"/, '"name":"somebody else\'s"'),
+    ])
+      await changed('scan.json', edit, /expected the scan.json of a scan, as it was written/)
+    await expect(merge(fresh())).rejects.toThrow(/folder .*: expected a scan, got none there/)
+    writeFileSync(join(place, 'streams/0.json'), 'damaged')
+    expect((await scanShard({ ...options, folder: place })).kept).toBeGreaterThan(0)
+    expect((await merge()).account.parts).toBeGreaterThan(0)
+  })
+
   test('what stops half-way goes on from there', async () => {
     const place = fresh()
     const stop = new AbortController()
