@@ -229,7 +229,10 @@ describe('errors say what was expected and what came', () => {
     ['case plan x --efect 1', "unknown option '--efect' (Did you mean --effect?)"],
     ['profile show nothing.json', 'ENOENT: there is no such file'],
   ])('%s', async (line, said) => {
-    const { code, stdout, stderr } = await cli(tmpdir(), wordsOf(line), { columns: 100 })
+    // A folder of its own: nobody's files are called as in these lines.
+    const folder = mkdtempSync(join(tmpdir(), 'dyetrace-cli-'))
+    const { code, stdout, stderr } = await cli(folder, wordsOf(line), { columns: 100 })
+    rmSync(folder, { recursive: true })
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr.replace(/\s+/g, ' ')).toContain(said)
   })
