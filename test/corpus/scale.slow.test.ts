@@ -1,12 +1,12 @@
 /** Ten million tokens with heavy repetition: in memory by one thread, and in shards on disk by several, with one of them twice: one record. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import seedrandom from 'seedrandom'
 import { expect, test } from 'vitest'
 import { mergeScans, scanCorpus, scanShard } from '../../src/corpus/scan.ts'
 import { expandSources } from '../../src/corpus/sources.ts'
-import { markedIds, markOf, TWO_LAYERS } from '../support/marked-texts.ts'
+import { markOf, TWO_LAYERS } from '../support/marked-texts.ts'
+import { writeRepetitiveCorpus } from '../support/repetitive-corpus.ts'
 
 const VOCABULARY = 20_000
 
@@ -16,30 +16,7 @@ test('1e7 tokens: embedded, in shards, in threads: the same bits', async () => {
   const marks = [green, gumbel].flatMap(({ profile, keys }) => keys.map((key) => ({ profile, key })))
   const cwd = mkdtempSync(join(tmpdir(), 'dyetrace-scale-'))
   try {
-    const random = seedrandom('scale')
-    const some = (most: number): number => Math.floor(most * random())
-    const phrases = Array.from({ length: 3000 }, () =>
-      Array.from({ length: 20 }, () => Math.floor(VOCABULARY * random() ** 3)),
-    )
-    let tokens = 0
-    const paths = Array.from({ length: 7 }, (_, file) => {
-      const kept: string[] = []
-      const lines = Array.from({ length: 2900 }, (_row, row) => {
-        if (row % 10 === 9) return kept[some(kept.length)]!
-        const ids =
-          row % 1000 === 500
-            ? markedIds(green, { length: 500, choices: 6, seed: `${file} ${row}` })
-            : Array.from({ length: 25 }, () =>
-                random() < 0.5 ? phrases[some(3000)]! : Array.from({ length: 20 }, () => some(VOCABULARY)),
-              ).flat()
-        const line = JSON.stringify({ ids })
-        if (kept.length < 200) kept.push(line)
-        return line
-      })
-      for (const line of lines) tokens += line.split(',').length
-      writeFileSync(join(cwd, `${file}.jsonl`), `${lines.join('\n')}\n`)
-      return `${file}.jsonl`
-    })
+    const { paths, tokens } = writeRepetitiveCorpus(cwd, green, VOCABULARY)
     expect(tokens).toBeGreaterThan(1e7)
     const options = { sources: await expandSources(paths, { cwd }), marks }
     const whole = await scanCorpus({ ...options, workers: 0 })
