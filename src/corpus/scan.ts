@@ -202,7 +202,7 @@ export async function mergeScans(
 /** A name that is mistyped is no shard that did not end. */
 async function headerIn(folder: string): Promise<ScanHeader> {
   const header = await readHeader(folder)
-  if (!header) throw new RangeError(`folder ${folder}: expected a scan, got none there`)
+  if (!header) throw new RangeError(`folder ${folder}: expected a scan, got a folder without one`)
   return header
 }
 

@@ -3,11 +3,12 @@
  * What a power cut may take is not waited for: every file is read by the digest that stands elsewhere, and a scan can be repeated.
  */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 
 /** @throws Error with the system's code where it cannot be written: a full disk, a folder that is not ours. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.new-${process.pid}`
+  const temporary = temporaryOf(path)
   try {
     await mkdir(dirname(path), { recursive: true })
     await rm(temporary, { force: true })
@@ -18,6 +19,11 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     await rm(temporary, { force: true }).catch(() => undefined)
     throw notWritten(path, error)
   }
+}
+
+/** Where a file is written before it has its name: of this process, also where containers that share a folder have processes of one number. */
+export function temporaryOf(path: string): string {
+  return `${path}.new-${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`
 }
 
 /** What is done stays: the same command goes on from there. */

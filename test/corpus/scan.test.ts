@@ -463,7 +463,7 @@ describe('shards', () => {
       (text: string) => text.replace(/"name":"[^"]*"/, '"name":"somebody else\'s"'),
     ])
       await changed('scan.json', edit, /expected the scan.json of a scan, as it was written/)
-    await expect(merge(fresh())).rejects.toThrow(/folder .*: expected a scan, got none there/)
+    await expect(merge(fresh())).rejects.toThrow(/folder .*: expected a scan, got a folder without one/)
     writeFileSync(join(place, 'streams/0.json'), 'damaged')
     expect((await scanShard({ ...options, folder: place })).kept).toBeGreaterThan(0)
     expect((await merge()).account.parts).toBeGreaterThan(0)

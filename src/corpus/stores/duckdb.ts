@@ -7,14 +7,14 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBUIntegerVector } from '@duckdb/node-api'
 import { type Digest, digestJson } from '../../digest.ts'
 import { addTotals } from '../add-totals.ts'
 import { literalPath } from '../literal-path.ts'
 import type { BlockSummer, PairBlock, PairStore, PartRecord, Totals } from '../store.ts'
-import { notWritten, writeWhole } from '../write-whole.ts'
+import { notWritten, temporaryOf, writeWhole } from '../write-whole.ts'
 
 /** Options of {@link duckdbStore}. */
 export interface DuckDbStoreOptions {
@@ -68,10 +68,12 @@ export async function duckdbStore({
     )
   })
   const { DuckDBDataChunk, DuckDBInstance, UINTEGER } = duckdb
-  const spill = join(folder, `.spill-${process.pid}`)
-  await mkdir(folder, { recursive: true }).catch((error) => {
-    throw notWritten(folder, error)
-  })
+  // Of this store alone: in containers that share the folder processes may have one number.
+  const spill = await mkdir(folder, { recursive: true })
+    .then(() => mkdtemp(join(folder, '.spill-')))
+    .catch((error) => {
+      throw notWritten(folder, error)
+    })
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: `${Math.max(64, Math.floor(memory / 2 ** 20))}MiB`,
     temp_directory: spill,
@@ -95,7 +97,7 @@ export async function duckdbStore({
     const width = contextWidth + 1
     const file = join(`reading=${reading}`, `${part}.parquet`)
     const path = join(folder, file)
-    const temporary = `${path}.new-${process.pid}`
+    const temporary = temporaryOf(path)
     await mkdir(join(folder, `reading=${reading}`), { recursive: true })
     const columns = columnsOf(width)
     await connection.run(
@@ -117,6 +119,8 @@ export async function duckdbStore({
     }
     appender.closeSync()
     try {
+      // DuckDB would write through a link that somebody laid there.
+      await rm(temporary, { force: true })
       await connection.run(`COPY part TO ${quoted(temporary)} (FORMAT parquet, COMPRESSION snappy)`)
       await connection.run('DROP TABLE part')
       const { bytes, sha256 } = await digestOf(temporary)

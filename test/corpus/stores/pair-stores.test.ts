@@ -1,5 +1,5 @@
 /** What every store of pairs promises: each distinct pair is handed over once, whole, whatever the parts, and where some words decide, one pair for each of these. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import seedrandom from 'seedrandom'
@@ -137,3 +137,14 @@ test.each(['c0=abc', 'c0=5', 'scan*', 'scan?', 'scan[12]', "o'clock"])(
     expect(seen.sort()).toEqual([1, 2, 3])
   },
 )
+
+test('two stores in one folder do not take each other away what they spill', async () => {
+  const place = mkdtempSync(join(folder, 'spills-'))
+  const spills = (): number => readdirSync(place).filter((name) => name.startsWith('.spill-')).length
+  const stores = [await duckdbStore({ folder: place }), await duckdbStore({ folder: place })]
+  expect(spills()).toBe(2)
+  await stores[0]!.close()
+  expect(spills()).toBe(1)
+  await stores[1]!.close()
+  expect(spills()).toBe(0)
+})
