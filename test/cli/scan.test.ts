@@ -137,3 +137,11 @@ describe('wrong words', () => {
     expect(stderr.replace(/\s+/g, ' ')).toMatch(message)
   })
 })
+
+test('a list of a clean corpus is not called a finding, and no share is named', async () => {
+  const { code, stdout } = await scan(`data ${MODEL} --workers 0 --false-discovery-rate 0.99`)
+  expect(code).toBe(0)
+  const said = stdout.replace(/\s+/g, ' ')
+  expect(said).toMatch(/documents? of \d+ for a closer look, which is no evidence/)
+  expect(said).not.toMatch(/with a mark|share of documents/)
+})

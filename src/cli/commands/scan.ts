@@ -198,6 +198,11 @@ async function scanned(call: Call, progress: ProgressLine): Promise<Outcome> {
       }
     }
     return outcomeOf(call, await scanCorpus({ ...options, ...decisionOf(call) }))
+  } catch (error) {
+    // What the library calls its option.
+    if (!tokenizer && error instanceof RangeError && error.message.startsWith('"tokenizer" expected'))
+      throw new InputError(error.message.replace('"tokenizer"', 'option --tokenizer:'))
+    throw error
   } finally {
     environment.interrupted.removeEventListener('abort', interrupt)
     await store?.close()
@@ -366,7 +371,9 @@ function outcomeOf(call: Call, record: ScanRecord): Outcome {
   lines.push('')
   if (found.count > 0) {
     lines.push(
-      `${count(found.count, 'document')} of ${grouped(account.tested)} with the mark; on average at most ${levelOf(100 * found.level)} % of the list are wrong:`,
+      decision === 'evidence'
+        ? `${count(found.count, 'document')} of ${grouped(account.tested)} with a mark; on average at most ${levelOf(100 * found.level)} % of the list are wrong:`
+        : `${count(found.count, 'document')} of ${grouped(account.tested)} for a closer look, which is no evidence: lists like this one are not empty in up to ${levelOf(100 * found.level)} % of clean corpora:`,
       ...columns(
         found.documents
           .slice(0, MOST_DOCUMENTS)
@@ -378,15 +385,16 @@ function outcomeOf(call: Call, record: ScanRecord): Outcome {
       '',
     )
   }
-  for (const { test, share, interval, documents } of shares)
-    if (share !== null && interval && (interval.lower > 0 || decision === 'evidence'))
+  // A share of what was not found would read like a finding.
+  for (const { test, share, interval, documents } of decision === 'evidence' ? shares : [])
+    if (share !== null && interval)
       lines.push(
         `share of documents with the mark of key ${tests[test]!.verdict.keyId}: ${percentOf(share)} (95 %: ${percentOf(interval.lower)} to ${percentOf(interval.upper)}), from ${count(documents, 'document')}`,
       )
   if (groups)
     lines.push(
       ...columns([
-        ['group', 'documents', 'judged', 'with the mark'],
+        ['group', 'documents', 'judged', 'in the list'],
         ...groups
           .slice(0, MOST_DOCUMENTS)
           .map(({ group, documents, tested, found: own }) => [
