@@ -19,9 +19,14 @@ export function at({ cwd }: Pick<Environment, 'cwd'>, path: string): string {
 export async function readText(environment: Environment, path: string, what = 'file'): Promise<string> {
   const name = `${what} ${named(path)}`
   const text = decoded(await readBytesOf(environment, path, what), name)
+  assertNoKeyFile(text, name)
+  return text
+}
+
+/** Refuses the text of a key file. */
+export function assertNoKeyFile(text: string, name: string): void {
   if (KEY_FILE.test(text))
     throw new InputError(`${name}: expected no file of keys here, got one; nothing of it was used`)
-  return text
 }
 
 // Two files are easily mixed up. What is read through this door may be sent to a server or put into a case.

@@ -69,7 +69,9 @@ describe('exposure', () => {
     ['text without a tokenizer', 'novels --out x', 2, /--tokenizer/],
     ['nothing that can be read', 'bad.jsonl --out x', 2, /at least one document/],
     ['an operand that is nothing', 'none.jsonl --out x', 2, /source "none.jsonl"/],
-    ['no operand', '--out x', 2, /sources/],
+    ['no operand', '--out x', 2, /at least one file, folder or pattern/],
+    ['no index to merge', '--merge --out x', 2, /--merge: expected at least one index file/],
+    ['a file of keys among texts', 'keys.pem --tokenizer teacher --out x', 2, /expected no file of keys/],
     ['an error without a sketch', 'ids.jsonl --error 0.1 --out x', 2, /--sketch/],
     ['more windows than allowed', 'ids.jsonl --windows 1 --out x', 2, /sketch/],
     ['another file of that name', 'ids.jsonl --out ids.jsonl', 2, /not overwritten/],
@@ -78,6 +80,7 @@ describe('exposure', () => {
     ['counts of pairs', 'pairs.exposure --merge --out x', 2, /depends on the key/],
     ['an index that is not there', 'none.exposure --merge --out x', 2, /ENOENT/],
   ])('%s: refused', async (_, words, code, message) => {
+    put('keys.pem', '-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n')
     put('bad.jsonl', '{"text"\n[]\n')
     put('ids.jsonl', '{"ids":[1,2,3,4]}\n')
     expect((await run('ids.jsonl --out ids.exposure')).code).toBe(0)
@@ -86,5 +89,28 @@ describe('exposure', () => {
     const ran = await run(words)
     expect(ran.stderr + ran.stdout).toMatch(message)
     expect(ran.code).toBe(code)
+  })
+
+  test('says its counts in words, and nothing of an origin that a terminal would obey', async () => {
+    put('few.jsonl', '{"ids":[1,2,3]}\n')
+    const words = 'exposure few.jsonl --profile p.json --out few.exposure --origin'
+    const { code, stdout } = await cli(folder.path, [...words.split(' '), 'mark \u202eoff'])
+    expect(code).toBe(0)
+    expect(stdout).toContain('1 window of 2 ids in 1 document,')
+    expect(stdout).toContain('mark \\u{202e}off')
+  })
+
+  test('an index is no text for "case plan", whose counts would be of its bytes', async () => {
+    put('ids.jsonl', '{"ids":[1,2,3,4]}\n')
+    expect((await run('ids.jsonl --out index.exposure')).code).toBe(0)
+    const begin =
+      'case new rival --profile p.json --tokenizer teacher --suspect http://127.0.0.1:1/v1 --model rival'
+    expect((await cli(folder.path, begin.split(' '))).code).toBe(0)
+    const plan = 'case plan rival --from-texts novels --answers 2 --exposure index.exposure'
+    const { code, stderr } = await cli(folder.path, plan.split(' '))
+    expect(code).toBe(2)
+    expect(stderr.replace(/\s+/g, ' ')).toContain(
+      '--exposure: expected texts, got index.exposure, an exposure index',
+    )
   })
 })

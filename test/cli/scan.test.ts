@@ -130,7 +130,7 @@ describe('wrong words', () => {
     ['data --key acme.mark.json', /--key: expected --profile/],
     ['data --profile acme.profile.json', /--profile: expected --key/],
     [`nothing-there ${MODEL}`, /expected a file, a folder or a pattern/],
-    [`data ${KEYS}`, /"tokenizer" expected one, as there is text/],
+    [`data ${KEYS}`, /option --tokenizer: expected one, as there is text/],
   ])('%s', async (words, message) => {
     const { code, stdout, stderr } = await scan(words)
     expect([code, stdout]).toEqual([2, ''])

@@ -12,7 +12,7 @@ import { payableTokens, plannedTokens, probeTokens } from '../budget.ts'
 import { type Call, type CommandSpec, shown } from '../call.ts'
 import { type CaseFolder, linesIn, readCase, tokenizerOfCase } from '../case-folder.ts'
 import { EXIT, InputError } from '../exit.ts'
-import { filesUnder, named, readText, writeText } from '../files.ts'
+import { filesUnder, named, readBytesOf, readText, writeText } from '../files.ts'
 import { count, grouped, levelOf } from '../printable.ts'
 import { promptsFromFile, promptsFromTexts, type ReadPrompts } from '../prompts.ts'
 import type { ReadTokenizer } from '../tokenizer.ts'
@@ -309,6 +309,8 @@ function familyOf(call: Call, { layers }: Profile): NonNullable<PlanOptions['fam
   })
 }
 
+const INDEX = /^\{[^\n]*"format":"dyetrace\/exposure-1"/
+
 async function exposureOption(
   call: Call,
   { profile, encode }: { profile: Profile; encode: (text: string) => number[] },
@@ -317,8 +319,14 @@ async function exposureOption(
   if (path === undefined) return undefined
   const { environment } = call
   const documents: number[][] = []
-  for (const file of filesUnder(environment, [path]))
+  for (const file of filesUnder(environment, [path])) {
+    // Read as text, its words would be counted.
+    if (INDEX.test(Buffer.from(await readBytesOf(environment, file, 'text')).toString('latin1', 0, 2 ** 16)))
+      throw new InputError(
+        `option --exposure: expected texts, got ${named(file)}, an exposure index; name the texts that it counts`,
+      )
     documents.push(encode(await readText(environment, file, 'text')))
+  }
   const { contextWidth, vocabularySize } = profile
   const exposure = exposureOf(documents, { contextWidth, vocabularySize, origin: named(path) })
   return { exposure, text: documents.map((ids) => `${canonicalJson({ ids })}\n`).join('') }

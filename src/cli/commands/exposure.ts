@@ -12,15 +12,16 @@ import {
 import type { Call, CommandSpec } from '../call.ts'
 import { tokenizerOption } from '../documents.ts'
 import { EXIT, InputError, UnfinishedError } from '../exit.ts'
-import { at, named, readRegular, whyOf } from '../files.ts'
+import { assertNoKeyFile, at, named, readRegular, whyOf } from '../files.ts'
 import { readProfile } from '../marks.ts'
+import { count, grouped, printable } from '../printable.ts'
 import { writeBytes } from '../write-bytes.ts'
 
 export const exposure: CommandSpec = {
   path: 'exposure',
-  summary: 'count windows of unmarked text, as weights for a case',
+  summary: 'count windows of unmarked text, as weights for a test in code',
   about:
-    'Counts how often each window (the ids that choose the field of a position) stands in text that no key of the case has marked: answers with the mark off, or public text of the same kind. The file weighs windows of a distillation test, at context widths of 2 and more. Text that was marked must not be counted: its counts depend on the key, and such weights accuse the innocent. No key is read. Counts are exact, or with --sketch in a table of fixed size that is never too low.',
+    'Counts how often each window (the ids that choose the field of a position) stands in text that no key of the case has marked: answers with the mark off, or public text of the same kind. The file weighs windows of a distillation test, at context widths of 2 and more. Text that was marked must not be counted: its counts depend on the key, and such weights accuse the innocent. No key is read. The file is read by parseExposure, for createPlan and testDistillation; "case plan --exposure" takes the texts themselves. Counts are exact, or with --sketch in a table of fixed size that is never too low.',
   operands: [
     [
       '[sources...]',
@@ -68,6 +69,12 @@ export const exposure: CommandSpec = {
     const { environment } = call
     const profile = await readProfile(environment, call.needed('profile'))
     const [origin, out] = [call.needed('origin'), call.needed('out')]
+    if (call.operands.length === 0)
+      throw new InputError(
+        call.flag('merge')
+          ? 'option --merge: expected at least one index file, got none'
+          : 'expected at least one file, folder or pattern, or "-" for standard input, got none',
+      )
     const skips = createSkips()
     const bytes = call.flag('merge')
       ? await merged(call, profile, origin)
@@ -80,7 +87,9 @@ export const exposure: CommandSpec = {
       json: { index, file: out, ...(skipped.length > 0 ? { skipped } : {}) },
       text: [
         ...said(index, out),
-        ...skipped.map(({ reason, rows, first }) => `Left out: ${rows} (${reason}), the first: ${first}`),
+        ...skipped.map(
+          ({ reason, rows, first }) => `Left out: ${grouped(rows)} ${reason}, the first: ${printable(first)}`,
+        ),
       ].join('\n'),
     }
   },
@@ -116,6 +125,8 @@ async function counted(
         skip(read)
         continue
       }
+      // Its windows would stand in a file that is handed on.
+      if (read.text !== undefined) assertNoKeyFile(read.text, `text ${named(read.source)}`)
       if (read.text !== undefined && tokenizer === undefined)
         throw new InputError(`${named(read.source)}: expected --tokenizer to read text, got none`)
       counter.add(read.ids ?? tokenizer!.encode(read.text!))
@@ -170,11 +181,11 @@ function said({ contextWidth, positions, parts, counts, origin }: ExposureHeader
   const documents = parts.reduce((total, part) => total + part.documents, 0)
   const held =
     counts.kind === 'exact'
-      ? `${counts.windows} different ones, exactly`
-      : `in a table of ${counts.depth} rows of ${counts.width}`
+      ? `${grouped(counts.windows)} different ones, exactly`
+      : `in a table of ${counts.depth} rows of ${grouped(counts.width)} cells`
   return [
-    `${positions} windows of ${contextWidth} ids in ${documents} documents, counted ${held}: ${named(out)}`,
-    `Declared as unmarked text: ${origin}`,
+    `${count(positions, 'window')} of ${count(contextWidth, 'id')} in ${count(documents, 'document')}, counted ${held}: ${named(out)}`,
+    `Declared as unmarked text: ${printable(origin)}`,
   ]
 }
 
