@@ -114,11 +114,14 @@ async function matches(operand: string, cwd: string): Promise<readonly string[]>
   return names.map((name) => name.replace(/\/$/, ''))
 }
 
-/** A file, or all files in a folder and below. `above`: folders that it is in, so that links in a circle end. */
+/**
+ * A file, or all files in a folder and below. `seen`: folders that were gone into. Links in a circle end there, and a folder that many links lead to is listed once: its files
+ * count once anyway, and links to links to links would be followed for ever.
+ */
 async function expandPath(
   path: string,
   name: string,
-  above: ReadonlySet<string>,
+  seen: Set<string>,
 ): Promise<readonly SourceFile[]> {
   const about = await stat(path).catch((error: unknown) => {
     throw unreadable(name, error)
@@ -129,14 +132,14 @@ async function expandPath(
       `${operandName(name)} expected a file or a folder, got a pipe or device; standard input is written "-"`,
     )
   const identity = await realpath(path)
-  if (above.has(identity)) return []
+  if (seen.has(identity)) return []
+  seen.add(identity)
   const entries = await readdir(path).catch((error: unknown) => {
     throw unreadable(name, error)
   })
   const sources: SourceFile[] = []
-  const inside = new Set([...above, identity])
   for (const entry of entries.filter((entry) => !entry.startsWith('.')).sort())
-    sources.push(...(await expandPath(join(path, entry), join(name, entry), inside)))
+    sources.push(...(await expandPath(join(path, entry), join(name, entry), seen)))
   return sources
 }
 

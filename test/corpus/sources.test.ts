@@ -114,3 +114,17 @@ describe('operands', () => {
     await other.remove()
   })
 })
+
+test('folders that lead to the next in two ways, thirty times over, are each listed once', async () => {
+  const chain = await temporaryFolder()
+  try {
+    for (let level = 0; level <= 30; level++) await mkdir(join(chain.path, String(level)))
+    for (let level = 0; level < 30; level++)
+      for (const link of ['a', 'b']) await symlink(`../${level + 1}`, join(chain.path, String(level), link))
+    await writeFile(join(chain.path, '30/x.txt'), 'x')
+    const found = await expandSources(['0'], { cwd: chain.path })
+    expect(found.map(({ name }) => name)).toEqual([`0/${'a/'.repeat(30)}x.txt`])
+  } finally {
+    await chain.remove()
+  }
+})
