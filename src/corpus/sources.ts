@@ -118,11 +118,7 @@ async function matches(operand: string, cwd: string): Promise<readonly string[]>
  * A file, or all files in a folder and below. `seen`: folders that were gone into. Links in a circle end there, and a folder that many links lead to is listed once: its files
  * count once anyway, and links to links to links would be followed for ever.
  */
-async function expandPath(
-  path: string,
-  name: string,
-  seen: Set<string>,
-): Promise<readonly SourceFile[]> {
+async function expandPath(path: string, name: string, seen: Set<string>): Promise<readonly SourceFile[]> {
   const about = await stat(path).catch((error: unknown) => {
     throw unreadable(name, error)
   })
