@@ -116,6 +116,8 @@ export function tournamentByKernels(kernels: Kernels, row: Float32Array, about: 
       floats.copyWithin(logarithms / 4 + from, logarithms / 4, logarithms / 4 + bins)
   }
   call['tilt']!(at.data, fields, padded, tables)
+  // Fields are what a key says of tokens; with the key they do not outlive the call.
+  kernels.bytes.fill(0, fields, weights)
   row.set(kernels.floats.subarray(at.data / 4, at.data / 4 + count))
 }
 
@@ -160,6 +162,7 @@ function tournamentOfFew(
     const token = words[tokens / 4 + i]!
     row[token] = row[token]! + floats[tilts / 4 + i]!
   }
+  words.fill(0, fields / 4, fields / 4 + whole)
 }
 
 /** Masses, a table's doubles, and a round's shares and what is made of them. */
