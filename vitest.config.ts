@@ -16,6 +16,8 @@ const config: ViteUserConfig = {
     include: ['test/**/*.test.ts'],
     exclude: ['test/**/*.slow.test.ts'],
     testTimeout: 60_000,
+    // All processors: by itself the runner leaves one idle, of two.
+    maxWorkers: '100%',
   },
 }
 
