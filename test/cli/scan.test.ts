@@ -142,6 +142,7 @@ test('a list of a clean corpus is not called a finding, and no share is named', 
   const { code, stdout } = await scan(`data ${MODEL} --workers 0 --false-discovery-rate 0.99`)
   expect(code).toBe(0)
   const said = stdout.replace(/\s+/g, ' ')
-  expect(said).toMatch(/documents? of \d+ for a closer look, which is no evidence/)
-  expect(said).not.toMatch(/with a mark|share of documents/)
+  // The key is drawn anew each time, so the list may be empty under some; under most it is not.
+  expect(said).not.toMatch(/with (a|the) mark|share of documents/)
+  if (/documents? of \d+ /.test(said)) expect(said).toMatch(/for a closer look, which is no evidence/)
 })
