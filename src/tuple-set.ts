@@ -8,8 +8,8 @@ export interface TupleSet {
   readonly size: number
   /** Index of the tuple, in the order of first insertion; adds it if it is new (then `size` grows by one). */
   indexOf(tuple: ArrayLike<number>): number
-  /** Adds the tuple that begins at `start` of a longer list. @returns true if it is new. */
-  addFrom(source: ArrayLike<number>, start: number): boolean
+  /** Adds a tuple, or the one that begins at `start` of a longer list. @returns true if it is new. */
+  add(source: ArrayLike<number>, start?: number): boolean
   /** Adds tuples that lie one behind the other, `width` words each: as many calls of `indexOf`, without a view of each. */
   addAll(tuples: Uint32Array): void
   /** Index of the tuple if it is in the set; adds nothing. */
@@ -59,7 +59,7 @@ export function createTupleSet(
     for (let index = 0; index < size; index++) slots[slotOf(words, index * width)] = index
   }
 
-  function add(source: ArrayLike<number>, start: number): number {
+  function placeOf(source: ArrayLike<number>, start: number): number {
     const slot = slotOf(source, start)
     const known = slots[slot]!
     if (known !== EMPTY) return known
@@ -74,14 +74,14 @@ export function createTupleSet(
     get size() {
       return size
     },
-    indexOf: (tuple) => add(tuple, 0),
-    addFrom(source, start) {
+    indexOf: (tuple) => placeOf(tuple, 0),
+    add(source, start = 0) {
       const known = size
-      add(source, start)
+      placeOf(source, start)
       return size > known
     },
     addAll(tuples) {
-      for (let at = 0; at < tuples.length; at += width) add(tuples, at)
+      for (let at = 0; at < tuples.length; at += width) placeOf(tuples, at)
     },
     find(tuple) {
       const known = slots[slotOf(tuple, 0)]!

@@ -28,7 +28,7 @@ function compare(width: number, tuples: readonly (readonly number[])[]): void {
   atOnce.clear()
   expect(atOnce.size).toBe(0)
   for (const tuple of tuples) expect(atOnce.find(tuple)).toBeUndefined()
-  for (const [i, tuple] of [...tuples].reverse().entries()) atOnce.addFrom([...tuple, i], 0)
+  for (const [i, tuple] of [...tuples].reverse().entries()) atOnce.add([...tuple, i], 0)
   expect(atOnce.size).toBe(set.size)
 }
 

@@ -38,9 +38,7 @@ export async function eachDocument(
         const line = JSON.parse(one) as DocumentLine
         const words = wordsOf(line.hash)
         if (words[0]! % passes !== pass) continue
-        const known = names.size
-        names.indexOf(words)
-        visit(line, part, names.size === known)
+        visit(line, part, !names.add(words))
       }
     }
   }

@@ -106,9 +106,8 @@ function firstOf(
   let size = 0
   for (let at = 0; at < pairs.length; at += stride) {
     const pair = pairs.subarray(at, at + stride)
-    const known = seen.size
-    seen.indexOf(identity ? identity.of(pair.subarray(0, contextWidth), pair[contextWidth]!) : pair)
-    if (seen.size === known) continue
+    if (!seen.add(identity ? identity.of(pair.subarray(0, contextWidth), pair[contextWidth]!) : pair))
+      continue
     own.set(pair, size)
     size += stride
   }

@@ -293,9 +293,7 @@ function createPile(contextWidth: number, identityWidth: number | undefined, exp
       }
       for (let at = 0; at < pairs.length; at += stride) {
         const pair = pairs.subarray(at, at + stride)
-        const known = set.size
-        set.indexOf(identity.of(pair.subarray(0, width), pair[width]!))
-        if (set.size > known) kept.push(...pair)
+        if (set.add(identity.of(pair.subarray(0, width), pair[width]!))) kept.push(...pair)
       }
     },
   }

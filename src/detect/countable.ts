@@ -131,21 +131,21 @@ export function countable(
       const context =
         source !== undefined && !holds(source, from, contextWidth, options.padding) ? source : undefined
       if (i < promptLength) {
-        if (context !== undefined) used!.addFrom(context, from)
+        if (context !== undefined) used!.add(context, from)
         continue
       }
       if (context === undefined) skipped.incompleteContext++
       else {
         // Asked first: the marker knew nothing of text, so a use that is lost was marked too, and a later one was not.
-        const first = used?.addFrom(context, from) ?? true
+        const first = used?.add(context, from) ?? true
         if (isLost(i)) skipped.lost++
         else if (!first) skipped.repeated++
         else if (plainContexts) {
-          if (!pairs.addFrom(ids, from)) skipped.repeated++
+          if (!pairs.add(ids, from)) skipped.repeated++
         } else {
           for (let j = 0; j < contextWidth; j++) pair[j] = context[j]!
           pair[contextWidth] = ids[i]!
-          if (!pairs.addFrom(pair, 0)) skipped.repeated++
+          if (!pairs.add(pair)) skipped.repeated++
         }
       }
       if (ids[i] === options.endOfText) {
@@ -200,6 +200,11 @@ function holds(context: Context, from: number, width: number, id: number | undef
   if (id === undefined) return false
   for (let j = from; j < from + width; j++) if (context[j] === id) return true
   return false
+}
+
+/** What is countable depends on the width, on what a scheme counts once and on the ids that are allowed: profiles of one name share readings. */
+export function readingName({ scheme, contextWidth, vocabularySize }: Profile): string {
+  return [scheme, contextWidth, vocabularySize].join()
 }
 
 /** The pairs of positions that `countable` made, as it made them. */

@@ -70,9 +70,7 @@ function assertOwnScores(
   if (!publicIdentity) return
   const seen = createTupleSet(publicIdentity.width)
   for (let at = 0; at < pairs.length; at += contextWidth + 1) {
-    const known = seen.size
-    seen.indexOf(publicIdentity.of(pairs.slice(at, at + contextWidth), pairs[at + contextWidth]!))
-    if (seen.size === known)
+    if (!seen.add(publicIdentity.of(pairs.slice(at, at + contextWidth), pairs[at + contextWidth]!)))
       throw new RangeError(
         `"evidence.pairs" expected pairs that have scores of their own under ${scheme}, got two that share one under every key; judge the documents together by one countable()`,
       )

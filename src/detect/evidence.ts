@@ -116,9 +116,5 @@ function firstOfItsKind({
   const width = (identity ?? publicIdentity)?.width
   if (width === undefined) return undefined
   const seen = createTupleSet(width)
-  return (context, token) => {
-    const known = seen.size
-    seen.indexOf(identity?.of(key, context, token) ?? publicIdentity!.of(context, token))
-    return seen.size > known
-  }
+  return (context, token) => seen.add(identity?.of(key, context, token) ?? publicIdentity!.of(context, token))
 }

@@ -17,10 +17,7 @@ export function countPairs(observations: readonly Observation[], contextWidth: n
 /** In the order of the observations, each window once: the first so many of them are then the first asked. */
 export function countInOrder(observations: readonly Observation[], contextWidth: number): WeightedPairs {
   const windows = createTupleSet(contextWidth)
-  const choices = Array.from(firstChoices(observations)).filter(({ window }) => {
-    const known = windows.size
-    return windows.indexOf(window) === known
-  })
+  const choices = Array.from(firstChoices(observations)).filter(({ window }) => windows.add(window))
   const stride = contextWidth + 1
   const pairs = new Uint32Array(choices.length * stride)
   for (const [i, { window, token }] of choices.entries()) {

@@ -37,10 +37,7 @@ function firstOfItsKind(scheme: Scheme | undefined): (context: Uint32Array, toke
   const identity = scheme?.publicIdentity
   if (!identity) return () => true
   const seen = createTupleSet(identity.width)
-  return (context, token) => {
-    const known = seen.size
-    return seen.indexOf(identity.of(context, token)) === known
-  }
+  return (context, token) => seen.add(identity.of(context, token))
 }
 
 /** Sum of coefficient times score under one key. Exact: coefficients are multiples of one power of two (pairs.ts). */

@@ -193,14 +193,9 @@ function onceOnly({ contextWidth, stopping }: Plan): OnceOnly {
   const pairs = createTupleSet(contextWidth + 1)
   const mustBeFresh = stopping.rule === 'e-process' && stopping.fresh
   return {
-    isFresh: (window) => !mustBeFresh || isAdded(windows, window),
-    isNew: (window, token) => isAdded(pairs, [...Array.from(window), token]),
+    isFresh: (window) => !mustBeFresh || windows.add(window),
+    isNew: (window, token) => pairs.add([...Array.from(window), token]),
   }
-}
-
-function isAdded(set: TupleSet, tuple: ArrayLike<number>): boolean {
-  const known = set.size
-  return set.indexOf(tuple) === known
 }
 
 /** What the bets have made of 1. */

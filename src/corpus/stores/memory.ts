@@ -59,9 +59,7 @@ async function totalsOf(
   }
   for (const { pairs } of blocks) {
     for (let at = 0; at < pairs.length; at += stride) {
-      const before = known.size
-      known.indexOf(pairs.subarray(at, at + (decidedBy ?? stride)))
-      if (known.size === before) continue
+      if (!known.add(pairs, at)) continue
       for (let j = at; j < at + stride; j++) batch.push(pairs[j]!)
       if (batch.length >= BATCH * stride) await flush()
     }
