@@ -5,6 +5,7 @@
  * Refused are marks of which only the key tells which pairs share a score: a set of pairs that was made without the key could count one twice.
  */
 import { assertInteger } from '../assert.ts'
+import { readingName } from '../detect/countable.ts'
 import { assertMergeable } from '../detect/evidence-record.ts'
 import { type KnownMark, resolveMarks, type TestedMark } from '../detect/known-marks.ts'
 import { DEFAULT_MINIMUM_COUNTED } from '../detect/verdict.ts'
@@ -79,8 +80,7 @@ export function questionOf(marks: readonly KnownMark[], options: ReadingOptions)
   assertInteger(minimumCounted, { name: 'options.minimumCounted', min: 1 })
   const names: string[] = []
   const placeOf = ({ profile }: TestedMark): number => {
-    // As identify has it: the ids that are allowed differ by vocabulary.
-    const name = [profile.scheme, profile.contextWidth, profile.vocabularySize].join()
+    const name = readingName(profile)
     return names.includes(name) ? names.indexOf(name) : names.push(name) - 1
   }
   const places = tested.map(placeOf)
@@ -103,7 +103,7 @@ export function questionOf(marks: readonly KnownMark[], options: ReadingOptions)
     marks: tested,
     readings,
     tests,
-    firstTests: tested.map((_, mark) => tests.findIndex((test) => test.mark === mark)),
+    firstTests: firstsOf(tested),
     vocabularySize,
     options: {
       canonicalise,
@@ -112,6 +112,15 @@ export function questionOf(marks: readonly KnownMark[], options: ReadingOptions)
       ...(padding === undefined ? {} : { padding }),
     },
   }
+}
+
+function firstsOf(marks: readonly TestedMark[]): readonly number[] {
+  let next = 0
+  return marks.map(({ lanes }) => {
+    const first = next
+    next += lanes.length
+    return first
+  })
 }
 
 /** Sums are kept as integers of this. */

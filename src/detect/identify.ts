@@ -8,7 +8,14 @@
  */
 import { assertOptions } from '../assert.ts'
 import type { Profile } from '../keys/profile.ts'
-import { type Countable, type CountableOptions, countable, pairsOf, type TokenDocument } from './countable.ts'
+import {
+  type Countable,
+  type CountableOptions,
+  countable,
+  pairsOf,
+  readingName,
+  type TokenDocument,
+} from './countable.ts'
 import { subjectOf } from './detect.ts'
 import { gatherLanes } from './evidence.ts'
 import { type KnownMark, resolveMarks } from './known-marks.ts'
@@ -100,15 +107,13 @@ export function identify(
   })
 }
 
-/** What is countable depends on the width, on what a scheme counts once and on the ids that are allowed: profiles share readings. */
 function rememberedReadings(
   documents: readonly TokenDocument[],
   reading: CountableOptions,
 ): (profile: Profile) => Countable {
   const known = new Map<string, Countable>()
   return (profile) => {
-    const { scheme, contextWidth, vocabularySize } = profile
-    const name = [scheme, contextWidth, vocabularySize].join()
+    const name = readingName(profile)
     const positions = known.get(name) ?? countable(documents, profile, reading)
     known.set(name, positions)
     return positions
