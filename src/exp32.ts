@@ -2,6 +2,7 @@
  * An exponential of our own for rows of float32 logits: good to some 2^-22, which is what such logits are worth, and the same bits in JavaScript and in the kernels
  * (prf/kernels), since it is made of float32 sums and products only.
  */
+import type { LogitsRow } from './logits.ts'
 
 const { fround } = Math
 const LOG2_E = fround(Math.LOG2E)
@@ -33,4 +34,19 @@ export function exp32(x: number): number {
   p = fround(fround(p * r) + C1)
   p = fround(fround(p * r) + 1)
   return fround(p * POWERS[-k]!)
+}
+
+/**
+ * exp(logit - largest) of each logit. Those of a row of float32 are float32 and made by {@link exp32}, as the kernels make them (prf/kernels).
+ * @param largest of the logits: the largest weight is 1.
+ */
+export function weigh(logits: LogitsRow, largest: number): Float32Array | Float64Array {
+  if (logits instanceof Float32Array) {
+    const weights = new Float32Array(logits.length)
+    for (let i = 0; i < logits.length; i++) weights[i] = exp32(fround(logits[i]! - largest))
+    return weights
+  }
+  const weights = new Float64Array(logits.length)
+  for (let i = 0; i < logits.length; i++) weights[i] = Math.exp(logits[i]! - largest)
+  return weights
 }

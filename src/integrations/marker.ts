@@ -9,8 +9,7 @@ import { type Profile, parseProfile, type Role, roleRanges } from '../keys/profi
 import { assertTokenizerFits } from '../keys/tokenizer-fits.ts'
 import { assertLogitsRow, assertSampleable, type LogitsRow } from '../logits.ts'
 import { inLayer } from '../prf/fields.ts'
-import { kernels } from '../prf/kernels/kernels.ts'
-import { isSampleableByKernels, SMALLEST_ROW } from '../prf/kernels/marking.ts'
+import { isSampleableByKernels, kernelsFor } from '../prf/kernels/marking.ts'
 import { applySampling, resolveSampling, type Sampling } from '../sampling.ts'
 import { schemeOf } from '../schemes/from-profile.ts'
 import type { Scheme } from '../schemes/scheme.ts'
@@ -122,11 +121,17 @@ export function createMarker(
   })
 }
 
+/** Refuses what is no marker. */
+export function assertMarker(marker: Marker): void {
+  assertOptions(marker, { name: 'marker' })
+  if (typeof marker.mark !== 'function')
+    throw new TypeError('"marker" expected a marker from createMarker, got another object')
+}
+
 /** Refuses a row that nothing can be drawn from. At every token of every answer, so the common case is quick; what is wrong is found and named by the slow one. */
 function assertSound(logits: LogitsRow): void {
-  const usable = logits instanceof Float32Array && logits.length >= SMALLEST_ROW ? kernels() : undefined
-  if (!usable || !isSampleableByKernels(usable, logits as Float32Array))
-    assertSampleable(logits, { name: 'logits' })
+  const usable = kernelsFor(logits)
+  if (!usable || !isSampleableByKernels(usable)) assertSampleable(logits, { name: 'logits' })
 }
 
 /** Anything but a boolean, a promise for one, would be taken for yes: a host that forgot a return would mark what it meant to leave. */

@@ -5,13 +5,12 @@
  * Rows of float32 are weighed by kernels where there are any (prf/kernels), with the same bits otherwise: the same numbers give the same tokens on every machine.
  */
 import { assertOptions, describe } from '../assert.ts'
-import { exp32 } from '../exp32.ts'
+import { weigh } from '../exp32.ts'
 import { assertSampleable, drawFromWeights, type LogitsRow } from '../logits.ts'
-import { kernels } from '../prf/kernels/kernels.ts'
-import { SMALLEST_ROW, weighByKernels } from '../prf/kernels/marking.ts'
+import { kernelsFor, weighByKernels } from '../prf/kernels/marking.ts'
 import { applySampling, resolveSampling, type Sampling } from '../sampling.ts'
 import type { TokenIds } from '../tokens.ts'
-import type { Marker } from './marker.ts'
+import { assertMarker, type Marker } from './marker.ts'
 
 /** Options of {@link createSampler}. */
 export interface SamplerOptions extends Sampling {
@@ -43,49 +42,42 @@ export type Sampler = (logits: LogitsRow, ids: TokenIds) => number
  * console.log(next(new Float32Array([0, 0, -9]), [2, 1]) < 2) // true
  */
 export function createSampler(marker: Marker, options: SamplerOptions): Sampler {
-  assertOptions(marker, { name: 'marker' })
-  if (typeof marker.mark !== 'function')
-    throw new TypeError('"marker" expected a marker from createMarker, got another object')
-  assertOptions(options, { name: 'options', keys: ['random', 'temperature', 'topK', 'topP'] })
-  const { random, ...rules } = options
-  if (typeof random !== 'function')
-    throw new TypeError(
-      `"options.random" expected a function that returns numbers in [0, 1), got ${describe(random)}`,
-    )
+  assertMarker(marker)
+  const draw = resolveDraw(options, { name: 'options' })
+  const { random: _, ...rules } = options
   if (marker.actsOn === 'distribution' && Object.values(rules).some((rule) => rule !== undefined))
     throw new RangeError(
       '"options" expected no sampling rules, for this mark comes after them: they are the option `sampling` of createMarker, got some',
     )
-  const sampling = resolveSampling(rules, { name: 'options' })
   return (logits, ids) => {
     marker.mark(logits, ids)
-    return drawToken(logits, { ...sampling, random })
+    return drawToken(logits, draw)
   }
+}
+
+/** Sampling rules, filled in, and where uniform numbers come from. */
+export type Draw = Required<Sampling> & Pick<SamplerOptions, 'random'>
+
+/** Checks how tokens are drawn and fills in the rules. */
+export function resolveDraw(options: SamplerOptions, { name }: { name: string }): Draw {
+  assertOptions(options, { name, keys: ['random', 'temperature', 'topK', 'topP'] })
+  const { random, ...rules } = options
+  if (typeof random !== 'function')
+    throw new TypeError(
+      `"${name}.random" expected a function that returns numbers in [0, 1), got ${describe(random)}`,
+    )
+  return { random, ...resolveSampling(rules, { name }) }
 }
 
 /** Draws an id from the softmax of a row after sampling rules; the row is overwritten. */
-export function drawToken(
-  logits: LogitsRow,
-  { random, ...sampling }: Required<Sampling> & { readonly random: () => number },
-): number {
+export function drawToken(logits: LogitsRow, { random, ...sampling }: Draw): number {
   const largest = assertSampleable(logits, { name: 'logits' })
   applySampling(logits, sampling)
   // At another temperature the largest is 0 now.
-  const weights = weightsOf(logits, sampling.temperature === 1 ? largest : 0)
+  const top = sampling.temperature === 1 ? largest : 0
+  const usable = kernelsFor(logits)
+  const weights = usable ? weighByKernels(usable, top) : weigh(logits, top)
   let total = 0
   for (let id = 0; id < weights.length; id++) total += weights[id]!
   return drawFromWeights(weights, { total, random })
-}
-
-function weightsOf(logits: LogitsRow, largest: number): Float32Array | Float64Array {
-  if (logits instanceof Float32Array) {
-    const usable = logits.length >= SMALLEST_ROW ? kernels() : undefined
-    if (usable) return weighByKernels(usable, logits, largest)
-    const weights = new Float32Array(logits.length)
-    for (let id = 0; id < logits.length; id++) weights[id] = exp32(Math.fround(logits[id]! - largest))
-    return weights
-  }
-  const weights = new Float64Array(logits.length)
-  for (let id = 0; id < logits.length; id++) weights[id] = Math.exp(logits[id]! - largest)
-  return weights
 }

@@ -14,9 +14,8 @@
  * that are not float32, and for marks on the distribution every sampling rule of the host, top-k's default of 50 included.
  */
 import { assertNumber, assertOptions, describe } from '../assert.ts'
-import { resolveSampling, type Sampling } from '../sampling.ts'
-import type { Marker } from './marker.ts'
-import { drawToken } from './sampler.ts'
+import { assertMarker, type Marker } from './marker.ts'
+import { type Draw, drawToken, resolveDraw, type SamplerOptions } from './sampler.ts'
 
 /** What both packages call a tensor, as far as we use it. */
 export interface LogitsTensor {
@@ -39,17 +38,11 @@ export interface LogitsProcessorOptions {
   /**
    * Draw the token here, from the marked softmax, and force the host to take it: all other logits become -Infinity. For runs
    * that must be repeatable (both packages draw with Math.random), and for 2.17, whose own sampler sorts the whole row (`createSampler` is what draws here).
-   * The host must then run with `do_sample: false`, and its temperature, top-k and top-p have no effect.
+   * The host must then run with `do_sample: false`, and its temperature, top-k and top-p have no effect. The rules here are for marks
+   * on logits; those on the distribution take theirs from the marker.
    * @defaultValue the host draws
    */
-  readonly draw?: {
-    /** Uniform numbers in [0, 1). */
-    readonly random: () => number
-    /** Sampling rules, for marks on logits; those on the distribution take theirs from the marker. @defaultValue temperature 1, no truncation */
-    readonly temperature?: number
-    readonly topK?: number
-    readonly topP?: number
-  }
+  readonly draw?: SamplerOptions
 }
 
 /** A processor that either package takes in its list of logits processors. */
@@ -89,12 +82,10 @@ export function createLogitsProcessor(
   generationConfig: MarkedGenerationConfig,
   options: LogitsProcessorOptions = {},
 ): MarkingLogitsProcessor {
-  assertOptions(marker, { name: 'marker' })
-  if (typeof marker.mark !== 'function')
-    throw new TypeError('"marker" expected a marker from createMarker, got another object')
+  assertMarker(marker)
   assertOptions(generationConfig, { name: 'generationConfig' })
   assertOptions(options, { name: 'options', keys: ['draw'] })
-  const draw = resolveDraw(options.draw)
+  const draw = options.draw === undefined ? undefined : resolveDraw(options.draw, { name: 'options.draw' })
   assertOneSequence(generationConfig, { forced: draw !== undefined })
   if (marker.actsOn === 'distribution') assertPlainSampling(generationConfig, draw)
   const hostTemperature = temperatureOf(generationConfig)
@@ -146,19 +137,6 @@ function temperatureOf({ do_sample, temperature }: MarkedGenerationConfig): numb
   return do_sample === true && value > 0 ? value : 1
 }
 
-function resolveDraw(
-  draw: LogitsProcessorOptions['draw'],
-): (Required<Sampling> & { readonly random: () => number }) | undefined {
-  if (draw === undefined) return undefined
-  assertOptions(draw, { name: 'options.draw', keys: ['random', 'temperature', 'topK', 'topP'] })
-  const { random, ...rules } = draw
-  if (typeof random !== 'function')
-    throw new TypeError(
-      `"options.draw.random" expected a function that returns numbers in [0, 1), got ${describe(random)}`,
-    )
-  return { random, ...resolveSampling(rules, { name: 'options.draw' }) }
-}
-
 function assertOneSequence(config: MarkedGenerationConfig, { forced }: { forced: boolean }): void {
   for (const option of ['num_beams', 'num_beam_groups'] as const) {
     const value = config[option] ?? 1
@@ -178,7 +156,7 @@ function assertOneSequence(config: MarkedGenerationConfig, { forced }: { forced:
 }
 
 /** The marker has applied its sampling rules already, and what it left unmarked must be sampled, not taken greedily. */
-function assertPlainSampling(config: MarkedGenerationConfig, draw: Required<Sampling> | undefined): void {
+function assertPlainSampling(config: MarkedGenerationConfig, draw: Draw | undefined): void {
   const rule = 'this mark comes after temperature, top-k and top-p, which are options of createMarker'
   if (draw === undefined && config.do_sample !== true)
     throw new RangeError(

@@ -11,8 +11,7 @@ import { markKeyWords } from '../keys/mark-key.ts'
 import { gammaOf, type Profile } from '../keys/profile.ts'
 import type { LogitsRow } from '../logits.ts'
 import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
-import { kernels } from '../prf/kernels/kernels.ts'
-import { addToGreen, SMALLEST_ROW } from '../prf/kernels/marking.ts'
+import { addToGreen, kernelsFor } from '../prf/kernels/marking.ts'
 import type { Scheme } from './scheme.ts'
 
 /** What of a profile shapes a green list; `lanes` is the layer's. */
@@ -40,17 +39,16 @@ export function createGreenList(parameters: GreenListParameters): Scheme {
     field,
     mark(logits, { key, context, lane }) {
       // Both the step and the sum are rounded on a Float32Array, as the kernels' float32 additions are: the same bits everywhere.
-      const isFloat32 = logits instanceof Float32Array
-      const step = isFloat32 ? Math.fround(delta) : delta
+      const step = logits instanceof Float32Array ? Math.fround(delta) : delta
       if (lanes > 1) {
         for (let token = 0; token < vocabularySize; token++)
           if (field(key, context, token, lane) < param) logits[token]! += step
         return
       }
-      const usable = isFloat32 && vocabularySize >= SMALLEST_ROW ? kernels() : undefined
+      const usable = kernelsFor(logits, vocabularySize)
       if (usable) {
         const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
-        addToGreen(usable, logits as Float32Array, {
+        addToGreen(usable, {
           ...stream,
           count: vocabularySize,
           bits: bits as 1 | 8,

@@ -16,8 +16,7 @@ import type { Profile } from '../keys/profile.ts'
 import { ln } from '../ln.ts'
 import type { LogitsRow } from '../logits.ts'
 import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
-import { kernels } from '../prf/kernels/kernels.ts'
-import { raceByKernels, SMALLEST_ROW } from '../prf/kernels/marking.ts'
+import { kernelsFor, raceByKernels } from '../prf/kernels/marking.ts'
 import { EXPONENTIAL_STEP } from '../stats/law.ts'
 import type { MarkSite, Scheme } from './scheme.ts'
 
@@ -36,7 +35,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
         vocabularySize,
         uniform: (token) => (field(key, context, token, lane) + 0.5) / FIELDS,
       })
-    const usable = logits instanceof Float32Array && vocabularySize >= SMALLEST_ROW ? kernels() : undefined
+    const usable = kernelsFor(logits, vocabularySize)
     if (!usable)
       return fieldRace(
         logits,
@@ -46,7 +45,7 @@ export function createGumbel({ contextWidth, vocabularySize, lanes }: GumbelPara
         },
       )
     const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
-    return raceByKernels(usable, logits as Float32Array, { ...stream, count: vocabularySize })
+    return raceByKernels(usable, { ...stream, count: vocabularySize })
   }
 
   return Object.freeze<Scheme>({

@@ -51,7 +51,7 @@ export function scoreByKernels({ call }: Kernels, fields: number, count: number,
 }
 
 /** Ones of a 32-bit word (Warren, Hacker's Delight, figure 5-2). */
-function countOnes(word: number): number {
+export function countOnes(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555)
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333)
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24

@@ -9,14 +9,14 @@
  * contexts that occur again unmarked.
  */
 import { lastIds } from '../context.ts'
-import { exp32 } from '../exp32.ts'
+import { weigh } from '../exp32.ts'
 import { markKeyWords } from '../keys/mark-key.ts'
 import type { Profile } from '../keys/profile.ts'
 import type { LogitsRow } from '../logits.ts'
 import { createFieldFunction, nonceOf, rowWords } from '../prf/fields.ts'
-import { kernels } from '../prf/kernels/kernels.ts'
-import { isFew, SMALLEST_ROW, tournamentByKernels } from '../prf/kernels/marking.ts'
+import { isFew, kernelsFor, tournamentByKernels } from '../prf/kernels/marking.ts'
 import type { Scheme } from './scheme.ts'
+import { countOnes } from './score-rule.ts'
 
 /** What of a profile shapes the mark: `param` is the number of rounds, `lanes` the layer's. */
 export type TournamentParameters = Pick<Profile, 'contextWidth' | 'param' | 'vocabularySize'> & {
@@ -39,14 +39,11 @@ export function createTournament(parameters: TournamentParameters): Scheme {
     plainContexts: true,
     field,
     mark(logits, { key, context, lane }) {
-      const usable =
-        lanes === 1 && logits instanceof Float32Array && vocabularySize >= SMALLEST_ROW
-          ? kernels()
-          : undefined
+      const usable = lanes === 1 ? kernelsFor(logits, vocabularySize) : undefined
       if (usable) {
         const stream = { key: markKeyWords(key), nonce: nonceOf(context, contextWidth) }
         const about = { ...stream, count: vocabularySize, rounds, groupOfFew: GROUP.ofFew }
-        tournamentByKernels(usable, logits as Float32Array, about)
+        tournamentByKernels(usable, about)
         return
       }
       const tokens = possibleTokens(logits, vocabularySize)
@@ -145,23 +142,14 @@ function possibleTokens(logits: LogitsRow, vocabularySize: number): Uint32Array 
   return tokens.subarray(0, count)
 }
 
-/** Weights in proportion to the probabilities; the largest is 1. Those of a float32 row are float32, as the kernels have them. */
+/** Weights in proportion to the probabilities; the largest is 1. */
 function weightsOf(logits: LogitsRow, tokens: Uint32Array): Float32Array | Float64Array {
+  const own =
+    logits instanceof Float32Array ? new Float32Array(tokens.length) : new Float64Array(tokens.length)
   let largest = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < tokens.length; i++) largest = Math.max(largest, logits[tokens[i]!]!)
-  if (logits instanceof Float32Array) {
-    const weights = new Float32Array(tokens.length)
-    for (let i = 0; i < tokens.length; i++) weights[i] = exp32(Math.fround(logits[tokens[i]!]! - largest))
-    return weights
+  for (let i = 0; i < tokens.length; i++) {
+    own[i] = logits[tokens[i]!]!
+    largest = Math.max(largest, own[i]!)
   }
-  const weights = new Float64Array(tokens.length)
-  for (let i = 0; i < tokens.length; i++) weights[i] = Math.exp(logits[tokens[i]!]! - largest)
-  return weights
-}
-
-/** Ones among the bits of a 32-bit integer. */
-function countOnes(word: number): number {
-  let ones = 0
-  for (let rest = word >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) ones++
-  return ones
+  return weigh(own, largest)
 }

@@ -2,7 +2,8 @@
  * Marks on float32 rows by kernels: copies the row in, calls, copies out, wipes the key. What is computed, and what it must be equal to, stands with the schemes
  * (src/schemes). All take the stream of one lane; rows of others go token by token in JavaScript.
  */
-import type { Kernels } from './kernels.ts'
+import type { LogitsRow } from '../../logits.ts'
+import { type Kernels, kernels } from './kernels.ts'
 
 /** The stream that fields come from: 8 words of key, 3 of nonce. */
 export interface Stream {
@@ -13,8 +14,21 @@ export interface Stream {
 /** Rows below this are quicker without copies. */
 export const SMALLEST_ROW = 512
 
+/** A row that kernels can take, with the kernels. */
+export interface KernelRow {
+  readonly kernels: Kernels
+  readonly row: Float32Array
+}
+
+/** The kernels for a row of which so many logits matter; undefined where JavaScript is to be used, or is quicker. */
+export function kernelsFor(row: LogitsRow, count: number = row.length): KernelRow | undefined {
+  if (!(row instanceof Float32Array) || count < SMALLEST_ROW) return undefined
+  const usable = kernels()
+  return usable && { kernels: usable, row }
+}
+
 /** True where a row can be sampled from: no NaN, no Infinity, one value above -Infinity. Some five times quicker than a loop, the copy included. */
-export function isSampleableByKernels(kernels: Kernels, row: Float32Array): boolean {
+export function isSampleableByKernels({ kernels, row }: KernelRow): boolean {
   const padded = multiple(row.length, 64)
   copyIn(kernels, row, { count: row.length, padded })
   return kernels.call['isSampleable']!(kernels.at.data, padded) === 1
@@ -24,8 +38,7 @@ const TOKENS_A_CHUNK = { 1: 2048, 8: 256 } as const
 
 /** Adds `step` to the first `count` logits whose field of `bits` bits is below `param`. */
 export function addToGreen(
-  kernels: Kernels,
-  row: Float32Array,
+  { kernels, row }: KernelRow,
   about: Stream & {
     readonly count: number
     readonly bits: 1 | 8
@@ -47,8 +60,7 @@ export function addToGreen(
 
 /** The winner of the race among the first `count` logits, of which one at least is above -Infinity (src/schemes/gumbel.ts). */
 export function raceByKernels(
-  kernels: Kernels,
-  row: Float32Array,
+  { kernels, row }: KernelRow,
   { count, key, nonce }: Stream & { readonly count: number },
 ): number {
   const { at, call } = kernels
@@ -77,7 +89,7 @@ type Rounds = Stream & {
 }
 
 /** Plays tournament rounds on the first `count` logits, in place. */
-export function tournamentByKernels(kernels: Kernels, row: Float32Array, about: Rounds): void {
+export function tournamentByKernels({ kernels, row }: KernelRow, about: Rounds): void {
   const { count, rounds, key, nonce } = about
   const { at, call } = kernels
   const padded = multiple(count, 64)
@@ -197,7 +209,7 @@ function buildTables(
 }
 
 /** exp32 (src/exp32.ts) of each logit less the largest. */
-export function weighByKernels(kernels: Kernels, row: Float32Array, largest: number): Float32Array {
+export function weighByKernels({ kernels, row }: KernelRow, largest: number): Float32Array {
   const { at, call } = kernels
   const padded = multiple(row.length, 64)
   const weights = at.data + 4 * padded
