@@ -17,7 +17,7 @@ export interface FieldFormat {
 /** Field number of (key, context, token, lane): an integer of `bits` bits. */
 export type FieldFunction = (key: MarkKey, context: Context, token: number, lane: number) => number
 
-const BLOCK_BITS = 512
+export const BLOCK_BITS = 512
 
 /**
  * Makes the field function of a format. It remembers the last block, so going through tokens in order (a whole row while
@@ -96,12 +96,22 @@ export function nonceOf(context: Context, contextWidth: number): Uint32Array {
   return nonce
 }
 
-/** Widths 0..3: one id a word. Width 4: 24-bit ids, the newest one split over the high bytes of the other three. */
-export function writeNonce(nonce: Uint32Array, context: Context, contextWidth: number): void {
+/**
+ * Widths 0..3: one id a word. Width 4: 24-bit ids, the newest one split over the high bytes of the other three.
+ * @param at where the context begins in a longer list.
+ */
+export function writeNonce(nonce: Uint32Array, ids: Context, contextWidth: number, at = 0): void {
+  let n0 = contextWidth > 0 ? ids[at]! : 0
+  let n1 = contextWidth > 1 ? ids[at + 1]! : 0
+  let n2 = contextWidth > 2 ? ids[at + 2]! : 0
   if (contextWidth === 4) {
-    const newest = context[3]!
-    for (let j = 0; j < 3; j++) nonce[j] = context[j]! | (((newest >>> (8 * j)) & 0xff) << 24)
-    return
+    const newest = ids[at + 3]!
+    n0 |= newest << 24
+    n1 |= (newest >>> 8) << 24
+    n2 |= (newest >>> 16) << 24
   }
-  for (let j = 0; j < 3; j++) nonce[j] = j < contextWidth ? context[j]! : 0
+  // Written out: quicker than a loop over the three words.
+  nonce[0] = n0
+  nonce[1] = n1
+  nonce[2] = n2
 }

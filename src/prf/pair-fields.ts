@@ -3,11 +3,9 @@
  * pairs cost a block each time one of the two changes. Pairs are `contextWidth` words of context and a token.
  */
 import { chacha8Block } from './chacha8.ts'
-import type { FieldFormat } from './fields.ts'
+import { BLOCK_BITS, type FieldFormat, writeNonce } from './fields.ts'
 import { type Kernels, kernels } from './kernels/kernels.ts'
 import { FEWEST_PAIRS, fieldsOfPlan, PLAN_PAIRS, planRoutes, wipePairs } from './kernels/pair-kernels.ts'
-
-const BLOCK_BITS = 512
 
 // Small calls are many: nothing is made for one.
 const block = new Uint32Array(16)
@@ -31,20 +29,11 @@ export function eachBlock(
     const token = pairs[at + contextWidth]!
     // Shifts go by the count modulo 32.
     const counter = shift === 32 ? 0 : token >>> shift
-    let n0 = contextWidth > 0 ? pairs[at]! : 0
-    let n1 = contextWidth > 1 ? pairs[at + 1]! : 0
-    let n2 = contextWidth > 2 ? pairs[at + 2]! : 0
-    if (contextWidth === 4) {
-      const newest = pairs[at + 3]!
-      n0 = (n0 | (newest << 24)) >>> 0
-      n1 = (n1 | ((newest >>> 8) << 24)) >>> 0
-      n2 = (n2 | ((newest >>> 16) << 24)) >>> 0
-    }
-    if (i === 0 || counter !== site.counter || n0 !== nonce[0] || n1 !== nonce[1] || n2 !== nonce[2]) {
+    let isSame = i > 0 && counter === site.counter
+    for (let j = at; isSame && j < at + contextWidth; j++) isSame = pairs[j] === pairs[j - stride]
+    if (!isSame) {
       site.counter = counter
-      nonce[0] = n0
-      nonce[1] = n1
-      nonce[2] = n2
+      writeNonce(nonce, pairs, contextWidth, at)
       chacha8Block(block, site)
     }
     visit(block, token, i)

@@ -11,10 +11,7 @@ export function philoxFields(
   pairs: Uint32Array,
   { key, contextWidth, shift }: { key: Uint32Array; contextWidth: number; shift: number },
 ): number {
-  const from = copyIn(kernels, pairs)
-  const count = pairs.length / (contextWidth + 1)
-  const to = fieldsAddress(kernels, count)
-  loadKey(kernels, key, kernels.words)
+  const { from, to, count } = laidOut(kernels, pairs, { key, contextWidth })
   const { key: keyAt, state } = kernels.at
   kernels.call['philoxFields']!(to, from, count, contextWidth, keyAt, shift, state)
   return to
@@ -30,10 +27,19 @@ export function murmurFields(
   pairs: Uint32Array,
   { key, contextWidth, threshold }: { key: Uint32Array; contextWidth: number; threshold: number },
 ): number {
+  const { from, to, count } = laidOut(kernels, pairs, { key, contextWidth })
+  kernels.call['murmurFields']!(to, from, count, contextWidth, kernels.at.key, threshold)
+  return to
+}
+
+function laidOut(
+  kernels: Kernels,
+  pairs: Uint32Array,
+  { key, contextWidth }: { key: Uint32Array; contextWidth: number },
+): { from: number; to: number; count: number } {
   const from = copyIn(kernels, pairs)
   const count = pairs.length / (contextWidth + 1)
   const to = fieldsAddress(kernels, count)
   loadKey(kernels, key, kernels.words)
-  kernels.call['murmurFields']!(to, from, count, contextWidth, kernels.at.key, threshold)
-  return to
+  return { from, to, count }
 }
