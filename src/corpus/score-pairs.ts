@@ -3,7 +3,8 @@
  * the law's unit and exact in any order.
  */
 import { gatherLanes } from '../detect/evidence.ts'
-import { reads } from '../schemes/reads.ts'
+import { readsOf } from '../schemes/reads.ts'
+import { scoresOf } from '../schemes/score-many.ts'
 import { type Question, unitOf } from './question.ts'
 import { NOT_OWN, type PairBlock, type Totals } from './store.ts'
 
@@ -30,14 +31,13 @@ export function scorePairs({ readings, marks }: Question, reading: number, pairs
   for (const place of own) {
     const { scheme, key, lanes } = marks[place]!
     const unit = unitOf(scheme.nullLaw)
-    for (let at = 0, row = first; at < pairs.length; at += stride, row += tests) {
-      const context = pairs.subarray(at, at + contextWidth)
-      if (!reads({ scheme, key }, context)) continue
-      const token = pairs[at + contextWidth]!
-      for (let l = 0; l < lanes.length; l++)
-        scores[row + l] = scheme.score(scheme.field(key, context, token, lanes[l]!)) / unit
+    const read = readsOf(pairs, { scheme, key, contextWidth })
+    for (const lane of lanes) {
+      const ofLane = scoresOf(pairs, { scheme, key, lane })
+      for (let i = 0; i < ofLane.length; i++)
+        if (read?.[i] !== 0) scores[i * tests + first] = ofLane[i]! / unit
+      first++
     }
-    first += lanes.length
   }
   return scores
 }
