@@ -168,13 +168,18 @@ export async function writeText(
       `${name}: expected no file of that name, got one with another content; it is not overwritten`,
     )
   }
+  await replaceFile(real, utf8ToBytes(text), name)
+}
+
+/** Writes a file under another name and renames it, so that it is there whole or not at all. */
+export async function replaceFile(real: string, bytes: Uint8Array, name: string): Promise<void> {
   const temporary = `${real}.new-${process.pid}`
   try {
     // Whatever has this name is a remainder, or a link that somebody laid there: a new file follows none.
     await rm(temporary, { force: true })
     const file = await open(temporary, 'wx')
     try {
-      await file.writeFile(utf8ToBytes(text))
+      await file.writeFile(bytes)
       await file.sync()
     } finally {
       await file.close()
