@@ -14,10 +14,6 @@ import { readDocuments } from '../src/corpus/read-documents.ts'
 import { scanCorpus } from '../src/corpus/scan.ts'
 import { expandSources } from '../src/corpus/sources.ts'
 import { gatherEvidence } from '../src/detect/evidence.ts'
-import { deriveMarkKeys } from '../src/keys/mark-key.ts'
-import { masterKeyFromBytes } from '../src/keys/master.ts'
-import { createProfile } from '../src/keys/profile.ts'
-import { schemeOf } from '../src/schemes/from-profile.ts'
 import { tokenizerDigest, tokenStrings } from '../src/text/tokenizer-digest.ts'
 import { createTupleSet } from '../src/tuple-set.ts'
 import { teacherFolder } from './lab/teacher.ts'
@@ -25,6 +21,7 @@ import { machine, revision } from './power/machine.ts'
 import { VOCABULARY, writeCorpus } from './scale/corpus.ts'
 import type { ScaleResult, ScaleRow } from './scale/result.ts'
 import { cellsOf, growthOf, withTable } from './scale/table.ts'
+import { markOf } from './speed/marking.ts'
 
 const RESULT = new URL('./results/scale.json', import.meta.url)
 const GUIDE = new URL('../docs/scan.md', import.meta.url)
@@ -102,7 +99,7 @@ async function measure(tokens: number, folder: string): Promise<ScaleRow> {
   let counting = Number.NaN
   const record = await scanCorpus({
     sources,
-    marks: [marked()],
+    marks: [markOf('green list, gamma 1/4', VOCABULARY)].map(({ profile, key }) => ({ profile, key })),
     folder: scan,
     workers: WORKERS,
     memory: MEMORY,
@@ -129,21 +126,6 @@ async function measure(tokens: number, folder: string): Promise<ScaleRow> {
   }
 }
 
-function marked(): Parameters<typeof scanCorpus>[0]['marks'][number] {
-  const master = masterKeyFromBytes(new Uint8Array(32).fill(9))
-  const profile = createProfile(master, {
-    scheme: 'green-list',
-    contextWidth: 2,
-    gamma: 0.25,
-    delta: 2,
-    tokenizer: tokenizerDigest(['a', 'b']),
-    vocabularySize: VOCABULARY,
-    layers: [{ role: 'provider', label: 'scale' }],
-    created: '2026-11-30',
-  })
-  return { profile, key: deriveMarkKeys(master, profile)[0]! }
-}
-
 /** Tokens a second of the bundled model's tokenizer, in JavaScript, one thread. */
 async function tokeniseRate(): Promise<number> {
   const json = await readFile(join(teacherFolder, 'tokenizer.json'), 'utf8')
@@ -158,8 +140,7 @@ async function tokeniseRate(): Promise<number> {
 
 /** Distinct pairs scored a second under one key, one thread. */
 function scoreRate(): number {
-  const { profile, key } = marked()
-  const scheme = schemeOf(profile, { lanes: 1 })
+  const { key, scheme } = markOf('green list, gamma 1/4', VOCABULARY)
   const pairs = createTupleSet(3)
   for (let i = 0; i < 1e6; i++)
     pairs.indexOf([(Math.imul(i, 7919) % 30_011) >>> 0, (i >>> 5) % 30_000, (i * 31) % 29_989])

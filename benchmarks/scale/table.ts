@@ -1,4 +1,5 @@
 /** The record of the scale benchmark as a table, and what it says of growth and of sizes that nobody scanned here. */
+import { markdownOf, withParts } from '../paper.ts'
 import type { ScaleResult } from './result.ts'
 
 /** docs/scan.md's table stands between these two lines. */
@@ -44,11 +45,7 @@ export function growthOf({ rows }: Pick<ScaleResult, 'rows'>): number {
 
 /** Markdown, columns padded to one width. */
 export function markdownTable(result: ScaleResult): string {
-  const { head, body } = cellsOf(result)
-  const widths = head.map((_, c) => Math.max(...[head, ...body].map((line) => line[c]!.length)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+  return markdownOf(cellsOf(result))
 }
 
 /** What the figures stand for, and what they say of 1e11 tokens. */
@@ -69,11 +66,8 @@ export function caption(result: ScaleResult): string {
 
 /** A paper with the table of this result in the place that its two markers keep. @throws Error if there is not one place. */
 export function withTable(paper: string, result: ScaleResult): string {
-  const parts = paper.split(TABLE_BEGIN)
-  const end = parts[1]?.indexOf(TABLE_END) ?? -1
-  if (parts.length !== 2 || end < 0)
-    throw new Error(`the paper expected one "${TABLE_BEGIN}" and "${TABLE_END}" after it`)
-  return `${parts[0]}${TABLE_BEGIN}\n\n${markdownTable(result)}\n\n${caption(result)}\n\n${parts[1]!.slice(end)}`
+  const parts = [markdownTable(result), caption(result)]
+  return withParts(paper, { begin: TABLE_BEGIN, end: TABLE_END, parts })
 }
 
 /**

@@ -43,6 +43,7 @@ export function rowOf(vocabularySize: number): Float32Array {
 export function markOf(
   name: MarkName,
   vocabularySize: number,
+  layers: Parameters<typeof createProfile>[1]['layers'] = [{ role: 'provider', label: 'speed' }],
 ): { profile: Profile; key: MarkKey; scheme: Scheme } {
   const master = masterKeyFromBytes(new Uint8Array(32).fill(7))
   const profile = createProfile(master, {
@@ -50,10 +51,11 @@ export function markOf(
     contextWidth: 2,
     tokenizer: tokenizerDigest(['a', 'b']),
     vocabularySize,
-    layers: [{ role: 'provider', label: 'speed' }],
+    layers,
     created: '2026-11-30',
   })
-  return { profile, key: deriveMarkKeys(master, profile)[0]!, scheme: schemeOf(profile, { lanes: 1 }) }
+  const [key] = deriveMarkKeys(master, profile) as readonly [MarkKey]
+  return { profile, key, scheme: schemeOf(profile, { lanes: key.format.lanes }) }
 }
 
 /** Marking cases at one vocabulary. */

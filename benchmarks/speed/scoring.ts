@@ -11,9 +11,8 @@ import { gatherEvidence } from '../../src/detect/evidence.ts'
 import { sweep } from '../../src/detect/sweep.ts'
 import { weightedSumsUnder } from '../../src/distill/score-pairs.ts'
 import { createEngineMark } from '../../src/integrations/engine-config.ts'
-import { decoyKeys, deriveMarkKeys, type MarkKey, markKeyWords } from '../../src/keys/mark-key.ts'
-import { masterKeyFromBytes } from '../../src/keys/master.ts'
-import { createProfile, type Profile } from '../../src/keys/profile.ts'
+import { decoyKeys, type MarkKey, markKeyWords } from '../../src/keys/mark-key.ts'
+import type { Profile } from '../../src/keys/profile.ts'
 import { murmurHash } from '../../src/prf/engines/murmur.ts'
 import { type KernelChoice, useKernels } from '../../src/prf/kernels/kernels.ts'
 import { schemeOf } from '../../src/schemes/from-profile.ts'
@@ -94,7 +93,7 @@ function detection(name: (typeof MARKS)[number]): SpeedCase {
 
 /** Half of the contexts are another layer's: each context costs a block of the route key as well. */
 function routed(): SpeedCase {
-  const { key, scheme } = markWith([
+  const { key, scheme } = markOf('green list, gamma 1/2', V, [
     { role: 'provider', label: 'a', share: 32768 },
     { role: 'cohort', label: 'b', share: 32768 },
   ])
@@ -106,26 +105,6 @@ function routed(): SpeedCase {
     units: PAIRS,
     runs: [floor(pairs, stride), ...onBothPaths(() => gatherEvidence(pairs, { scheme, key, lane: 0 }).sum)],
   }
-}
-
-function markWith(layers: Parameters<typeof createProfile>[1]['layers']): {
-  profile: Profile
-  key: MarkKey
-  scheme: Scheme
-} {
-  const master = masterKeyFromBytes(new Uint8Array(32).fill(7))
-  const profile = createProfile(master, {
-    scheme: 'green-list',
-    gamma: 0.5,
-    delta: 2,
-    contextWidth: 2,
-    tokenizer: tokenizerDigest(['a', 'b']),
-    vocabularySize: V,
-    layers,
-    created: '2026-11-30',
-  })
-  const [key] = deriveMarkKeys(master, profile) as [MarkKey]
-  return { profile, key, scheme: schemeOf(profile, { lanes: key.format.lanes }) }
 }
 
 function engine(
@@ -189,7 +168,9 @@ function distillation(): SpeedCase {
 
 /** Keys of so many lanes each, as many as make `accounts`. */
 function keysOf(lanes: number, accounts: number): { profile: Profile; scheme: Scheme; keys: MarkKey[] } {
-  const { profile, key, scheme } = markWith([{ role: 'cohort', label: 'speed', lanes }])
+  const { profile, key, scheme } = markOf('green list, gamma 1/2', V, [
+    { role: 'cohort', label: 'speed', lanes },
+  ])
   const material = sha256(utf8ToBytes('speed'))
   return { profile, scheme, keys: [...decoyKeys(key, { material, count: Math.ceil(accounts / lanes) })] }
 }

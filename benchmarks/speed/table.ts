@@ -1,4 +1,5 @@
 /** The record as README's table, and the targets that the design names: one place says which figure answers which. */
+import { markdownOf, withParts } from '../paper.ts'
 import { type SpeedResult, secondsOf, type Target } from './result.ts'
 
 /** README's table stands between these two lines. */
@@ -190,20 +191,13 @@ export function caption(result: SpeedResult): string {
 
 /** A paper with the table of this result in the place that its two markers keep. @throws Error if there is not one place. */
 export function withTable(paper: string, result: SpeedResult): string {
-  const parts = paper.split(TABLE_BEGIN)
-  const end = parts[1]?.indexOf(TABLE_END) ?? -1
-  if (parts.length !== 2 || end < 0)
-    throw new Error(`the paper expected one "${TABLE_BEGIN}" and "${TABLE_END}" after it`)
-  return `${parts[0]}${TABLE_BEGIN}\n\n${markdownTable(result)}\n\n${caption(result)}\n\n${parts[1]!.slice(end)}`
+  const parts = [markdownTable(result), caption(result)]
+  return withParts(paper, { begin: TABLE_BEGIN, end: TABLE_END, parts })
 }
 
 /** Markdown, columns padded to one width. */
 export function markdownTable(result: SpeedResult): string {
-  const { head, body } = tableCells(result)
-  const widths = head.map((_, c) => Math.max(...[head, ...body].map((line) => line[c]!.length)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+  return markdownOf(tableCells(result))
 }
 
 /** A time in the unit that suits it, two digits. */

@@ -1,4 +1,5 @@
 /** The result as the tables of docs/power.md: Markdown in, one line for each mark, share and defence, keys of a line put together. */
+import { markdownOf, withParts } from '../../paper.ts'
 import { markName } from '../detection/corpora.ts'
 import type {
   BenchmarkAccess,
@@ -80,16 +81,16 @@ export function markdownTables(result: DistillationResult): string {
   const { plain, defended } = linesOf(result)
   const head = ['mark', 'width', 'marked share', 'keys', ...COLUMNS.map(({ title }) => title)]
   const table = (lines: readonly Line[], text: (cells: readonly Cell[]) => string): string =>
-    markdown(
+    markdownOf({
       head,
-      lines.map((line) => [
+      body: lines.map((line) => [
         line.label,
         String(line.width),
         line.trained,
         String(line.rows.length),
         ...COLUMNS.map((column) => text(cellsOf(line, column))),
       ]),
-    )
+    })
   const parts = [
     `### Queries until p <= ${result.alpha}`,
     table(plain, queriesText),
@@ -136,11 +137,8 @@ export function guardsOf({ rows }: DistillationResult): {
 
 /** A paper with the tables of this result in the place that its two markers keep. @throws Error if there is not one place. */
 export function withTables(paper: string, result: DistillationResult): string {
-  const parts = paper.split(TABLE_BEGIN)
-  const end = parts[1]?.indexOf(TABLE_END) ?? -1
-  if (parts.length !== 2 || end < 0)
-    throw new Error(`the paper expected one "${TABLE_BEGIN}" and "${TABLE_END}" after it`)
-  return `${parts[0]}${TABLE_BEGIN}\n\n${markdownTables(result)}\n\n${caption(result)}\n\n${parts[1]!.slice(end)}`
+  const parts = [markdownTables(result), caption(result)]
+  return withParts(paper, { begin: TABLE_BEGIN, end: TABLE_END, parts })
 }
 
 /** The cells of a line in one column, one a key. */
@@ -183,11 +181,4 @@ function spread(values: readonly number[], show: (value: number) => string): str
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]!
-}
-
-function markdown(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const widths = head.map((_, c) => Math.max(...[head, ...body].map((line) => line[c]!.length)))
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
