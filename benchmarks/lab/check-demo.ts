@@ -1,6 +1,6 @@
 /**
- * Does the demonstration show what it must? Its JSON comes in on standard input and goes out again, to be seen in a log; the exit
- * code is 1 if a thief is not caught, an innocent is accused, or one of the two is missing.
+ * Does the demonstration show what it must? Its JSON comes in on standard input, and a line for each verdict goes out; the exit code
+ * is 1 if a thief is not caught, an innocent is accused, or one of the two is missing. Output that is wrong goes out whole.
  */
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -28,6 +28,12 @@ export function demoProblems(json: string): string[] {
   return [...missing.map((truth) => `no ${truth} among the suspects`), ...rows.flatMap(rowProblems)]
 }
 
+/** One line a verdict, of output without problems. */
+export function verdictLines(json: string): string[] {
+  const rows: readonly Row[] = JSON.parse(json).suspects
+  return rows.map(({ truth, suspect, log10P, decision }) => `${truth} ${suspect}: log10 p = ${log10P}, ${decision}`)
+}
+
 function rowProblems({ suspect, truth, log10P, decision }: Row): string[] {
   // Asked this way round, a p-value that is missing, null or text is a problem too.
   if (truth === 'thief')
@@ -43,8 +49,8 @@ function rowProblems({ suspect, truth, log10P, decision }: Row): string[] {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const json = await text(process.stdin)
-  console.log(json)
   const problems = demoProblems(json)
+  console.log(problems.length > 0 ? json : verdictLines(json).join('\n'))
   for (const problem of problems) console.error(problem)
   process.exitCode = problems.length > 0 ? 1 : 0
 }

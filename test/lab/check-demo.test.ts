@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { demoProblems } from '../../benchmarks/lab/check-demo.ts'
+import { demoProblems, verdictLines } from '../../benchmarks/lab/check-demo.ts'
 
 const thief = { suspect: 'thief', truth: 'thief', log10P: -12.3, decision: 'evidence' }
 const innocent = { suspect: 'innocent', truth: 'innocent', log10P: -0.4, decision: 'no-evidence' }
@@ -11,6 +11,13 @@ function problemsOf(...suspects: object[]): string[] {
 test('a thief caught and an innocent left alone are what is wanted', () => {
   expect(problemsOf(thief, innocent)).toEqual([])
   expect(problemsOf(thief, { ...innocent, decision: 'insufficient' })).toEqual([])
+})
+
+test('a verdict is a line', () => {
+  expect(verdictLines(JSON.stringify({ suspects: [thief, { ...innocent, log10P: null, decision: 'insufficient' }] }))).toEqual([
+    'thief thief: log10 p = -12.3, evidence',
+    'innocent innocent: log10 p = null, insufficient',
+  ])
 })
 
 test.each([
