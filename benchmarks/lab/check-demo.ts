@@ -31,7 +31,9 @@ export function demoProblems(json: string): string[] {
 /** One line a verdict, of output without problems. */
 export function verdictLines(json: string): string[] {
   const rows: readonly Row[] = JSON.parse(json).suspects
-  return rows.map(({ truth, suspect, log10P, decision }) => `${truth} ${suspect}: log10 p = ${log10P}, ${decision}`)
+  return rows.map(
+    ({ truth, suspect, log10P, decision }) => `${truth} ${suspect}: log10 p = ${log10P}, ${decision}`,
+  )
 }
 
 function rowProblems({ suspect, truth, log10P, decision }: Row): string[] {

@@ -1,6 +1,7 @@
 /**
  * What a command line has of the world around it, as one argument: words, streams, clock, randomness. Commands take everything from here,
- * so that tests run them in their own process, and nothing below `main.ts` reads a clock or draws a number by itself.
+ * so that tests run them in their own process, and nothing below `main.ts` reads a clock or draws a number by itself
+ * (but for signing keys, which node:crypto makes).
  */
 
 /** Where text goes. */

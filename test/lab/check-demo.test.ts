@@ -14,10 +14,11 @@ test('a thief caught and an innocent left alone are what is wanted', () => {
 })
 
 test('a verdict is a line', () => {
-  expect(verdictLines(JSON.stringify({ suspects: [thief, { ...innocent, log10P: null, decision: 'insufficient' }] }))).toEqual([
-    'thief thief: log10 p = -12.3, evidence',
-    'innocent innocent: log10 p = null, insufficient',
-  ])
+  expect(
+    verdictLines(
+      JSON.stringify({ suspects: [thief, { ...innocent, log10P: null, decision: 'insufficient' }] }),
+    ),
+  ).toEqual(['thief thief: log10 p = -12.3, evidence', 'innocent innocent: log10 p = null, insufficient'])
 })
 
 test.each([

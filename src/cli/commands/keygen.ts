@@ -1,6 +1,6 @@
 /** `keygen`: a master key into a new file. */
 import { writeKeyFile } from '../../keys/key-file.ts'
-import { generateMasterKey } from '../../keys/master.ts'
+import { MASTER_KEY_BYTES, masterKeyFromBytes } from '../../keys/master.ts'
 import type { CommandSpec } from '../call.ts'
 import { EXIT, UnfinishedError } from '../exit.ts'
 import { at, named } from '../files.ts'
@@ -32,7 +32,7 @@ export const keygen: CommandSpec = {
       }
     }
     try {
-      await writeKeyFile(at(environment, path), generateMasterKey())
+      await writeKeyFile(at(environment, path), masterKeyFromBytes(environment.random(MASTER_KEY_BYTES)))
     } catch (error) {
       const { message } = error as Error
       throw /could not be written/.test(message) ? new UnfinishedError(message) : error
