@@ -15,6 +15,7 @@ const config: ViteUserConfig = {
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/**/*.slow.test.ts'],
+    setupFiles: [source('test/support/property-seed.ts')],
     testTimeout: 60_000,
     // All processors: by itself the runner leaves one idle, of two.
     maxWorkers: '100%',
