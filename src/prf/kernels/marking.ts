@@ -178,7 +178,7 @@ function tournamentOfFew(
 }
 
 /** Masses, a table's doubles, and a round's shares and what is made of them. */
-const TABLE_ROOM = 8 * (2 * BINS + 4 * 16)
+const TABLE_ROOM = 8 * (2 * BINS + 5 * 16)
 
 /** From the masses of the values of some rounds' bits to the tables of factors and of their logarithms (`tablesOf` of src/schemes/tournament.ts). */
 function buildTables(
@@ -193,19 +193,19 @@ function buildTables(
   const room = masses + 8 * BINS
   const shares = room + 8 * BINS
   const values = shares + 8 * 16
+  const lnValues = values + 8 * 32
   call['sharesOf']!(shares, masses, rounds)
-  const pairs = (of: (share: number) => readonly [zero: number, one: number]): void => {
-    for (let round = 0; round < rounds; round++) {
-      const [zero, one] = of(doubles[shares / 8 + round]!)
-      doubles[values / 8 + 2 * round] = zero
-      doubles[values / 8 + 2 * round + 1] = one
-    }
+  for (let round = 0; round < rounds; round++) {
+    const zero = doubles[shares / 8 + round]!
+    const at = values / 8 + 2 * round
+    doubles[at] = zero
+    doubles[at + 1] = 1 + zero
+    // Logarithms of the engine's own, as on the other path.
+    doubles[at + 32] = Math.log(zero)
+    doubles[at + 33] = Math.log(1 + zero)
   }
-  pairs((share) => [share, 1 + share])
   call['buildTable']!(factors, rounds, values, 0, room)
-  // Logarithms of the engine's own, as on the other path.
-  pairs((share) => [Math.log(share), Math.log(1 + share)])
-  call['buildTable']!(logarithms, rounds, values, 1, room)
+  call['buildTable']!(logarithms, rounds, lnValues, 1, room)
 }
 
 /** exp32 (src/exp32.ts) of each logit less the largest. */

@@ -288,25 +288,42 @@ export function survey(row: usize, count: u32, largest: usize): u32 {
   )
 }
 
+// Sixteens that are looked over before what is in them is written.
+const SIXTEENS: u32 = 1024
+
 /**
- * Writes the numbers of the logits above -Infinity, and the logits; whole sixteens. @returns how many there are, or, where they are more than `most`, some number above it.
+ * Writes the numbers of the logits above -Infinity, and the logits; whole sixteens, and words for a sixteenth of `count` behind half of `tokens`. @returns how many there are, or,
+ * where they are more than `most`, some number above it.
  */
 export function possible(tokens: usize, logits: usize, row: usize, count: u32, most: u32): u32 {
   const none = f32x4.splat(-Infinity)
+  const list = tokens + (<usize>count << 1)
   let found: u32 = 0
-  for (let i: u32 = 0; i < count && found <= most; i += 16) {
-    const at = row + (<usize>i << 2)
-    const any = f32x4.pmax(
-      f32x4.pmax(v128.load(at), v128.load(at, 16)),
-      f32x4.pmax(v128.load(at, 32), v128.load(at, 48)),
-    )
-    if (!v128.any_true(f32x4.gt(any, none))) continue
-    for (let lane: u32 = 0; lane < 16; lane++) {
-      const logit = load<f32>(at + (<usize>lane << 2))
-      if (logit == -Infinity) continue
-      store<u32>(tokens + (<usize>found << 2), i + lane)
-      store<f32>(logits + (<usize>found << 2), logit)
-      found++
+  for (let from: u32 = 0; from < count && found <= most; from += 16 * SIXTEENS) {
+    const to = min(count, from + 16 * SIXTEENS)
+    // First where there are any, without a branch: which sixteen has one is as good as random.
+    let sixteens: usize = 0
+    for (let i = from; i < to; i += 16) {
+      const at = row + (<usize>i << 2)
+      const any = f32x4.pmax(
+        f32x4.pmax(v128.load(at), v128.load(at, 16)),
+        f32x4.pmax(v128.load(at, 32), v128.load(at, 48)),
+      )
+      store<u32>(list + sixteens, i)
+      sixteens += <usize>v128.any_true(f32x4.gt(any, none)) << 2
+    }
+    for (let entry: usize = 0; entry < sixteens && found <= most; entry += 4) {
+      const i = load<u32>(list + entry)
+      const at = row + (<usize>i << 2)
+      const low = i16x8.narrow_i32x4_s(f32x4.gt(v128.load(at), none), f32x4.gt(v128.load(at, 16), none))
+      const high = i16x8.narrow_i32x4_s(f32x4.gt(v128.load(at, 32), none), f32x4.gt(v128.load(at, 48), none))
+      let which = i8x16.bitmask(i8x16.narrow_i16x8_s(low, high))
+      for (; which !== 0; which &= which - 1) {
+        const lane = ctz(which)
+        store<u32>(tokens + (<usize>found << 2), i + lane)
+        store<f32>(logits + (<usize>found << 2), load<f32>(at + (<usize>lane << 2)))
+        found++
+      }
     }
   }
   return found
